@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+export const MAX_PATH_CHARS = 4096;
+export const MAX_NAME_CHARS = 128;
+export const MAX_HOST_CHARS = 253;
+export const MAX_URL_PATH_CHARS = 16_384;
+export const MAX_SECRET_CHARS = 65_536;
+export const MAX_ARGUMENT_CHARS = 32_768;
+export const MAX_ARGUMENTS = 256;
+export const MAX_MESSAGE_CHARS = 8192;
+
+/** An absolute path of the host, without NUL. */
+export const HostPath = z
+  .string()
+  .min(1)
+  .max(MAX_PATH_CHARS)
+  .refine((path) => path.startsWith('/') && !path.includes('\0'), 'must be an absolute path');
+
+/** A path relative to the project folder, `/`-separated, without NUL and without `..` parts. */
+export const ProjectPath = z
+  .string()
+  .min(1)
+  .max(MAX_PATH_CHARS)
+  .refine(
+    (path) => !path.startsWith('/') && !path.includes('\0') && !path.split('/').includes('..'),
+    'must be a path inside the project',
+  );
+
+/** A name the user gives to a thing: letters, digits, dot, dash, underscore. */
+export const Name = z
+  .string()
+  .min(1)
+  .max(MAX_NAME_CHARS)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dots, dashes and underscores only');
+
+export const Port = z.int().min(1).max(65_535);
+
+/** A host rule as the user writes it: `HOST`, `HOST:PORT`, `*.suffix`, `[v6]:PORT`. Parsed by policy. */
+export const HostRuleText = z
+  .string()
+  .min(1)
+  .max(MAX_HOST_CHARS + 8);
+
+/** `HOST:PORT:ADDRESS[:PORT]`, as `--resolve` takes it. Parsed by policy. */
+export const ResolveText = z
+  .string()
+  .min(1)
+  .max(2 * MAX_HOST_CHARS);

@@ -1,0 +1,53 @@
+import type {
+  Code,
+  HostStatus,
+  MethodName,
+  MethodOutput,
+  MethodParsed,
+  StreamItem,
+  StreamName,
+  StreamParsed,
+  Wire,
+} from '../contract/index.ts';
+import type { Failure, Result, Scope, Secret } from '../kit/index.ts';
+import type { Sessions } from '../session/port.ts';
+import type { Vault } from '../vault/port.ts';
+import type { Workspace } from '../workspace/port.ts';
+
+export type HostFailure = Failure<Code>;
+
+export type Handlers = {
+  readonly [M in MethodName]: (
+    input: MethodParsed<M>,
+  ) => Promise<Result<MethodOutput<M>, HostFailure>>;
+};
+
+/** Opens a stream: `send` for each item; returns how to stop it. */
+export type StreamOpeners = {
+  readonly [S in StreamName]: (
+    input: StreamParsed<S>,
+    sink: {
+      readonly send: (item: StreamItem<S>) => void;
+      readonly end: (failure?: HostFailure) => void;
+    },
+  ) => Promise<Result<() => void, HostFailure>>;
+};
+
+/** Everything a shell needs, with no window in it. */
+export type SessionHost = {
+  readonly sessions: Sessions;
+  readonly vault: Vault;
+  readonly workspace: Workspace;
+  readonly status: () => HostStatus;
+  readonly handlers: Handlers;
+  readonly streams: StreamOpeners;
+  /** Speaks the contract over one connection until it or the scope closes. Parses, caps, answers with coded failures. */
+  readonly serve: (wire: Wire, scope: Scope) => void;
+};
+
+export type HostOptions = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the status line says of the shell: `Electron 45`, `browser: Electron’s binary is missing`. */
+  readonly shell: string;
+  readonly askPassphrase?: (purpose: 'create' | 'open') => Promise<Secret | undefined>;
+};

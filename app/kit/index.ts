@@ -1,0 +1,13 @@
+export { assertNever } from './assert-never.ts';
+export type { Brand } from './brand.ts';
+export { createManualClock, isoTime, sleep, systemClock } from './clock.ts';
+export type { Clock, ManualClock } from './clock.ts';
+export { createEmitter } from './emitter.ts';
+export type { Emitter } from './emitter.ts';
+export { randomId } from './ids.ts';
+export { err, fail, failure, FailureError, ok, unwrap } from './result.ts';
+export type { Err, Failure, Ok, Result } from './result.ts';
+export { createScope } from './scope.ts';
+export type { Closable, Scope } from './scope.ts';
+export { Secret } from './secret.ts';
+export { singleFlight } from './single-flight.ts';

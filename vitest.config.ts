@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+const everywhere = [
+  'app/**',
+  'renderer/**',
+  'sandbox-images/**',
+  'e2e/**',
+  'scripts/**',
+  'bench/**',
+];
+const suffixed = (suffix: string): string[] => everywhere.map((folder) => `${folder}/*${suffix}`);
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [...suffixed('.test.ts'), ...suffixed('.test.tsx')],
+          exclude: [
+            '**/node_modules/**',
+            ...suffixed('.engine.test.ts'),
+            ...suffixed('.db.test.ts').map((p) => `!${p}`),
+          ],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'engine',
+          // Real containers: one file at a time, so that a small machine is not asked for too much at once.
+          include: suffixed('.engine.test.ts'),
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+        },
+      },
+    ],
+  },
+});
