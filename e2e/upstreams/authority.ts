@@ -1,5 +1,5 @@
+import 'reflect-metadata'; // The certificate library's dependency container asks for it.
 import * as x509 from '@peculiar/x509';
-import { webcrypto } from 'node:crypto';
 
 const DAY_MS = 86_400_000;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -14,13 +14,13 @@ export type TestAuthority = {
   readonly issue: (names: readonly string[]) => Promise<Identity>;
 };
 
-const pemKey = async (key: webcrypto.CryptoKey): Promise<string> =>
-  x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+const pemKey = async (key: CryptoKey): Promise<string> =>
+  x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 
 const isAddress = (name: string): boolean => /^[\d.]+$/.test(name) || name.includes(':');
 
 export const createTestAuthority = async (title = 'Glovebox tests'): Promise<TestAuthority> => {
-  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const notBefore = new Date(Date.now() - DAY_MS);
   const notAfter = new Date(Date.now() + DAY_MS);
   const subject = `CN=${title} authority`;
@@ -42,9 +42,9 @@ export const createTestAuthority = async (title = 'Glovebox tests'): Promise<Tes
   return {
     certificate: root.toString('pem'),
     issue: async (names) => {
-      const leafKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+      const leafKeys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
       const leaf = await x509.X509CertificateGenerator.create({
-        serialNumber: webcrypto.randomUUID().replaceAll('-', ''),
+        serialNumber: crypto.randomUUID().replaceAll('-', ''),
         subject: `CN=${names[0] ?? 'stand-in'}`,
         issuer: subject,
         notBefore,
