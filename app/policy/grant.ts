@@ -1,12 +1,8 @@
-import type { HostRule } from './host-rule.ts';
-
-/** Where in a request a credential may be put. Declared by its kind; nothing else is ever tried. */
-export type InjectionSite =
-  | { readonly type: 'header'; readonly name: string }
-  /** `Authorization: Bearer …` (and GitHub's `token …`). */
-  | { readonly type: 'authorization' }
-  /** `Authorization: Basic …`: decoded, swapped in user or password, encoded. */
-  | { readonly type: 'basic' };
+import { fail, ok, type Result } from '../kit/index.ts';
+import type { CredentialSummary } from '../contract/index.ts';
+import { kindInfo, mintPlaceholder, variablesOf, type SecretShape } from './credential-kind.ts';
+import type { InjectionSite } from './injection-site.ts';
+import { parseHostRule, type HostRule } from './host-rule.ts';
 
 /** Permission to use one credential in this session. The placeholder is what the sandbox holds. */
 export type CredentialGrant = {
@@ -17,4 +13,46 @@ export type CredentialGrant = {
   readonly placeholder: string;
   /** Variables inside the sandbox that hold the placeholder. */
   readonly env: readonly string[];
+};
+
+/**
+ * Makes the grant of one stored credential for one session, with a fresh placeholder. `hosts`
+ * narrows (or names) where it may go; absent means the credential's own. `shape` is the public
+ * form its secret has (`shapeOf`), so that tools inside take the placeholder for the same sort.
+ */
+export const buildGrant = (
+  summary: CredentialSummary,
+  hosts: readonly string[] | undefined,
+  shape: SecretShape = 'usual',
+): Result<CredentialGrant> => {
+  const info = kindInfo(summary.kind);
+  if (!info.ok) return info;
+  const texts = hosts ?? (summary.hosts.length > 0 ? summary.hosts : info.value.hosts);
+  if (texts.length === 0) {
+    return fail(
+      'policy.refused',
+      `The credential ${summary.name} has no host of its own.`,
+      `Say where it may go: --grant ${summary.name}@HOST.`,
+    );
+  }
+  const rules: HostRule[] = [];
+  for (const text of texts) {
+    const rule = parseHostRule(text);
+    if (!rule.ok) {
+      return fail(
+        rule.error.code,
+        `--grant ${summary.name}@${text}: ${rule.error.message}`,
+        rule.error.hint,
+      );
+    }
+    rules.push(rule.value);
+  }
+  return ok({
+    credential: summary.name,
+    kind: summary.kind,
+    hosts: rules,
+    sites: info.value.sites,
+    placeholder: mintPlaceholder(summary.kind, shape),
+    env: summary.env === undefined ? variablesOf(info.value, shape) : [summary.env],
+  });
 };

@@ -1,4 +1,34 @@
-export type { CredentialGrant, InjectionSite } from './grant.ts';
-export type { CanonicalHost, HostRule } from './host-rule.ts';
-export type { NamedRule, NetworkPolicy, ResolveRule } from './network.ts';
+export { formatAddress, parseAddress } from './address.ts';
+export {
+  checkSecret,
+  KIND_LIST,
+  kindInfo,
+  MIN_SECRET_CHARS,
+  mintPlaceholder,
+  shapeOf,
+  variablesOf,
+} from './credential-kind.ts';
+export type { KindInfo, SecretShape } from './credential-kind.ts';
+export { buildGrant } from './grant.ts';
+export type { CredentialGrant } from './grant.ts';
+export type { InjectionSite } from './injection-site.ts';
+export { parseHost } from './host.ts';
+export type { CanonicalHost } from './host.ts';
+export { formatHostRule, matchesHostRule, parseHostRule } from './host-rule.ts';
+export type { HostRule } from './host-rule.ts';
+export { isAddress, judgeAddress } from './judge-address.ts';
+export {
+  buildNetworkPolicy,
+  describeNetworkPolicy,
+  findResolve,
+  judgeDestination,
+} from './network.ts';
+export type { DestinationVerdict, NamedRule, NetworkPolicy } from './network.ts';
+export { canonicalPath } from './path.ts';
+export type { CanonicalPath } from './path.ts';
 export type { SandboxLimits, SandboxMount, SandboxUser } from './plan.ts';
+export { ASSISTANT_PRESETS, REGISTRY_HOSTS } from './presets.ts';
+export type { AssistantPreset } from './presets.ts';
+export { parseDuration, parseGrant, parseSize } from './quantity.ts';
+export { parseResolve, parseResolver } from './resolve.ts';
+export type { ResolveRule } from './resolve.ts';

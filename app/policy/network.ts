@@ -1,15 +1,12 @@
-import type { HostRule } from './host-rule.ts';
+import { assertNever, fail, ok, type Result } from '../kit/index.ts';
+import type { AssistantName, NetworkRequest, Preset } from '../contract/index.ts';
+import { formatHostRule, matchesHostRule, parseHostRule, type HostRule } from './host-rule.ts';
+import type { CanonicalHost } from './host.ts';
+import { ASSISTANT_PRESETS, REGISTRY_HOSTS } from './presets.ts';
+import { parseResolve, parseResolver, type ResolveRule } from './resolve.ts';
 
 /** A rule with the words that the timeline and the window show for it. */
 export type NamedRule = { readonly rule: HostRule; readonly words: string };
-
-/** `HOST:PORT:ADDRESS[:PORT]`: this destination leads to that address, even a private one, and only this destination. */
-export type ResolveRule = {
-  readonly host: string;
-  readonly port: number;
-  readonly address: string;
-  readonly addressPort: number;
-};
 
 /** What this session may reach. Deny wins; order never matters. */
 export type NetworkPolicy = {
@@ -18,4 +15,145 @@ export type NetworkPolicy = {
   readonly deny: readonly NamedRule[];
   readonly resolve: readonly ResolveRule[];
   readonly dns: { readonly address: string; readonly port: number } | undefined;
+};
+
+/** The answer for one destination, with the rule that gave it in words. */
+export type DestinationVerdict =
+  | { readonly verdict: 'allowed'; readonly rule: string }
+  | {
+      readonly verdict: 'denied';
+      readonly code: 'egress.no-rule' | 'egress.denied-by-rule';
+      readonly rule: string;
+    };
+
+/**
+ * Judges host and port, before any name is resolved: deny rules, then allow rules, then the default.
+ * `allowed` is not yet leave to dial: the resolved address is judged by `judgeAddress`.
+ */
+export const judgeDestination = (
+  policy: NetworkPolicy,
+  host: CanonicalHost,
+  port: number,
+): DestinationVerdict => {
+  const hit = (rules: readonly NamedRule[]): NamedRule | undefined =>
+    rules.find(({ rule }) => matchesHostRule(rule, host, port));
+  const denied = hit(policy.deny);
+  if (denied !== undefined) {
+    return { verdict: 'denied', code: 'egress.denied-by-rule', rule: denied.words };
+  }
+  const allowed = hit(policy.allow);
+  if (allowed !== undefined) return { verdict: 'allowed', rule: allowed.words };
+  return policy.default === 'allow'
+    ? { verdict: 'allowed', rule: 'default allow' }
+    : { verdict: 'denied', code: 'egress.no-rule', rule: 'default deny' };
+};
+
+/** The resolve rule for exactly this destination; its address may be private because the user named it. */
+export const findResolve = (
+  policy: NetworkPolicy,
+  host: CanonicalHost,
+  port: number,
+): ResolveRule | undefined =>
+  policy.resolve.find((rule) => rule.host === host && rule.port === port);
+
+const parseRules = (
+  texts: readonly string[],
+  words: (text: string) => string,
+): Result<NamedRule[]> => {
+  const rules: NamedRule[] = [];
+  for (const text of texts) {
+    const rule = parseHostRule(text);
+    if (!rule.ok) {
+      const { code, message, hint } = rule.error;
+      return fail(code, `${words(text)}: ${message}`, hint);
+    }
+    rules.push({ rule: rule.value, words: words(formatHostRule(rule.value)) });
+  }
+  return ok(rules);
+};
+
+const presetRules = (preset: Preset, assistant: AssistantName): Result<NamedRule[]> => {
+  switch (preset) {
+    case 'assistant':
+      return parseRules(ASSISTANT_PRESETS[assistant].hosts, () => `preset ${assistant}`);
+    case 'registries':
+      return parseRules(REGISTRY_HOSTS, () => 'preset registries');
+    default:
+      return assertNever(preset, 'reading a preset');
+  }
+};
+
+/** Turns what the user asked for into the rules of one session. Fails on anything it cannot read whole. */
+export const buildNetworkPolicy = (
+  request: NetworkRequest,
+  assistant: AssistantName,
+): Result<NetworkPolicy> => {
+  if (request.default === 'ask') {
+    return fail(
+      'not-yet',
+      'Asking for each unknown destination comes in a later version.',
+      'Use --default deny and allow what the session needs.',
+    );
+  }
+  const allow: NamedRule[] = [];
+  for (const preset of new Set(request.presets)) {
+    const rules = presetRules(preset, assistant);
+    if (!rules.ok) return rules;
+    allow.push(...rules.value);
+  }
+  const named = parseRules(request.allow, (text) => `--allow ${text}`);
+  if (!named.ok) return named;
+  const deny = parseRules(request.deny, (text) => `--deny ${text}`);
+  if (!deny.ok) return deny;
+  const resolve: ResolveRule[] = [];
+  for (const text of request.resolve) {
+    const rule = parseResolve(text);
+    if (!rule.ok) return fail(rule.error.code, `--resolve ${text}: ${rule.error.message}`);
+    const { host, port } = rule.value;
+    if (resolve.some((other) => other.host === host && other.port === port)) {
+      return fail('policy.invalid', `--resolve names ${host}:${port} twice.`);
+    }
+    resolve.push(rule.value);
+  }
+  const dns = request.dns === undefined ? ok(undefined) : parseResolver(request.dns);
+  if (!dns.ok) return fail(dns.error.code, `--dns: ${dns.error.message}`);
+  return ok({
+    default: request.default,
+    allow: [...allow, ...named.value],
+    deny: deny.value,
+    resolve,
+    dns: dns.value,
+  });
+};
+
+/** Most lines that `describeNetworkPolicy` gives; the last one says what was left out. */
+export const MAX_POLICY_LINES = 512;
+
+const at = (address: string, port: number): string =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+
+/** The policy in words, one rule a line, as the timeline records it at the start. */
+export const describeNetworkPolicy = (policy: NetworkPolicy): string[] => {
+  const presets = new Map<string, string[]>();
+  const lines: string[] = [];
+  for (const { rule, words } of policy.allow) {
+    if (words.startsWith('preset ')) {
+      presets.set(words, [...(presets.get(words) ?? []), formatHostRule(rule)]);
+    } else {
+      lines.push(words);
+    }
+  }
+  const all = [
+    `default ${policy.default}`,
+    ...policy.deny.map(({ words }) => words),
+    ...Array.from(presets, ([words, hosts]) => `${words}: ${hosts.join(', ')}`),
+    ...lines,
+    ...policy.resolve.map(
+      (rule) => `--resolve ${at(rule.host, rule.port)}:${at(rule.address, rule.addressPort)}`,
+    ),
+    ...(policy.dns === undefined ? [] : [`--dns ${at(policy.dns.address, policy.dns.port)}`]),
+  ];
+  if (all.length <= MAX_POLICY_LINES) return all;
+  const kept = all.slice(0, MAX_POLICY_LINES - 1);
+  return [...kept, `and ${all.length - kept.length} more`];
 };

@@ -1,0 +1,69 @@
+import { MAX_URL_PATH_CHARS } from '../contract/index.ts';
+import { fail, ok, type Result } from '../kit/index.ts';
+
+/** A request target that means one thing: its path and query, byte for byte as they came. */
+export type CanonicalPath = {
+  readonly path: string;
+  /** With its `?`; empty where there is none. */
+  readonly query: string;
+};
+
+/** How often percent-encoding is peeled off to look below; deeper nesting is refused. */
+const MAX_DECODE_ROUNDS = 4;
+
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+const BROKEN_ESCAPE = /%(?![0-9a-f]{2})/i;
+const ENCODED_SEPARATOR = /%(?:2f|5c)/i;
+// Bytes that valid UTF-8 never has: overlong spellings of ASCII, dots and slashes among them.
+const OVERLONG = /%c[01]/i;
+// oxlint-disable-next-line no-control-regex -- control characters are what is refused
+const CONTROL = /[\u0000-\u001f\u007f]/;
+// npm asks for a scoped package as `/@scope%2fname`; nothing in it can step out of its segment.
+const SCOPED_PACKAGE = /^\/@[a-z0-9._~-]+%2f[a-z0-9._~-]+(?=\/|$)/i;
+
+const refuse = (why: string): Result<CanonicalPath> =>
+  fail('egress.bad-path', `The path ${why}.`, 'Send it in its plain form.');
+
+const isDotSegment = (segment: string): boolean => {
+  // Some servers cut path parameters off before they resolve dots: `/..;x/`.
+  const [name] = segment.split(';');
+  return name === '.' || name === '..';
+};
+
+const peel = (text: string): string =>
+  text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+
+/**
+ * Accepts an origin-form target (RFC 9112 3.2.1) that every server reads alike, and changes nothing
+ * in it. Refused with `egress.bad-path`: fragments, raw spaces, controls, non-ASCII and backslashes;
+ * dot segments plain or encoded; encoded slashes and backslashes (but for npm's `/@scope%2fname`);
+ * encoded controls; each of these also below further layers of encoding; broken escapes.
+ * Plain dot segments are refused, not resolved: clients resolve them before they send.
+ * Empty segments (`//`) pass as they are. In the query only raw characters are judged.
+ */
+export const canonicalPath = (target: string): Result<CanonicalPath> => {
+  if (target.length > MAX_URL_PATH_CHARS) return refuse('is too long');
+  if (!target.startsWith('/')) return refuse('does not begin with a slash');
+  if (!VISIBLE_ASCII.test(target))
+    return refuse('has spaces, control or non-ASCII characters in it');
+  if (target.includes('#')) return refuse('has a fragment');
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const query = mark < 0 ? '' : target.slice(mark);
+  if (BROKEN_ESCAPE.test(path)) return refuse('has a broken percent escape');
+  if (OVERLONG.test(path)) return refuse('has an overlong encoding in it');
+
+  let layer = path.replace(SCOPED_PACKAGE, (scoped) => scoped.replace(/%2f/i, '/'));
+  for (let round = 0; round < MAX_DECODE_ROUNDS; round += 1) {
+    if (layer.includes('\\')) return refuse('has a backslash in it');
+    if (CONTROL.test(layer)) return refuse('has an encoded control character in it');
+    if (ENCODED_SEPARATOR.test(layer)) return refuse('has an encoded slash in it');
+    if (layer.split('/').some(isDotSegment)) return refuse('has dot segments in it');
+    const below = peel(layer);
+    if (below === layer) return ok({ path, query });
+    layer = below;
+  }
+  return refuse('is encoded too many times');
+};
