@@ -75,6 +75,7 @@ export const CODES = {
   'wire.bad-message': 'The message does not fit the contract.',
   'wire.unknown-method': 'There is no such call.',
   'wire.too-large': 'The message is larger than the limit.',
+  'wire.lost': 'The connection to Glovebox was lost.',
   'wire.internal': 'Something went wrong inside Glovebox; the log has more.',
   'not-yet': 'This comes in a later version.',
 } as const satisfies Record<string, string>;
