@@ -5,6 +5,7 @@ import { z } from 'zod';
 export type SessionId = Brand<string, 'SessionId'>;
 export const SessionId = z
   .string()
+  .max(12)
   .regex(/^[0-9a-hjkmnp-tv-z]{12}$/, 'not a session id')
   .transform((text) => text as SessionId);
 
@@ -12,5 +13,6 @@ export const SessionId = z
 export type TerminalId = Brand<string, 'TerminalId'>;
 export const TerminalId = z
   .string()
+  .max(8)
   .regex(/^[0-9a-hjkmnp-tv-z]{8}$/, 'not a terminal id')
   .transform((text) => text as TerminalId);

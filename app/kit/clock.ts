@@ -40,7 +40,8 @@ export const sleep = (clock: Clock, ms: number, signal?: AbortSignal): Promise<v
 /** An RFC 3339 time in UTC with six digits of fraction, as timeline events carry it. */
 export const isoTime = (milliseconds: number): string => {
   const whole = Math.floor(milliseconds);
-  const micros = Math.floor((milliseconds - whole) * 1000);
+  // A fraction such as .678 is not exact in binary; rounding gives the digits that were meant.
+  const micros = Math.min(999, Math.round((milliseconds - whole) * 1000));
   return new Date(whole).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
 };
 
