@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { CredentialInput, CredentialSummary } from './credential.ts';
-import { Guarantee, HostStatus } from './host.ts';
+import { Guarantee, HostStatus, VaultStatus } from './host.ts';
 import { SessionId, TerminalId } from './ids.ts';
 import { AcceptReport, ChangeSet, FolderListing, ProjectInspection } from './project.ts';
 import { AssistantInfo, SessionSummary, StartRequest, TerminalSize } from './session.ts';
-import { HostPath, MAX_MESSAGE_CHARS, MAX_SECRET_CHARS, Name } from './text.ts';
+import { HostPath, MAX_MESSAGE_CHARS, MAX_NAME_CHARS, MAX_SECRET_CHARS, Name } from './text.ts';
 import {
   EgressDraft,
   TimelineBucket,
@@ -55,6 +55,17 @@ export const METHODS = {
     output: CredentialSummary,
   },
   'credential.remove': { type: 'command', input: z.strictObject({ name: Name }), output: Nothing },
+  /** Opens or creates the passphrase-sealed store where no keychain answers. */
+  'vault.unlock': {
+    type: 'command',
+    input: z.strictObject({
+      passphrase: z
+        .string()
+        .min(1)
+        .max(MAX_NAME_CHARS * 8),
+    }),
+    output: VaultStatus,
+  },
   'session.list': { type: 'query', input: Nothing, output: z.array(SessionSummary).max(10_000) },
   /** Answers as soon as the session has an id; the rest is told by the `sessions` stream. */
   'session.start': { type: 'command', input: StartRequest, output: SessionSummary },

@@ -72,6 +72,8 @@ export const CODES = {
   'policy.refused': 'The policy does not allow this session.',
   'host.already-running': 'Glovebox is already running.',
   'host.home': 'Glovebox’s own folder cannot be used.',
+  'window.missing': 'The window’s files are missing.',
+  'serve.failed': 'The local web server could not be started.',
   'wire.bad-message': 'The message does not fit the contract.',
   'wire.unknown-method': 'There is no such call.',
   'wire.too-large': 'The message is larger than the limit.',

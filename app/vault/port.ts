@@ -15,6 +15,11 @@ export type Vault = {
     secret: Secret,
   ) => Promise<Result<CredentialSummary, VaultFailure>>;
   readonly remove: (name: string) => Promise<Result<void, VaultFailure>>;
+  /**
+   * Opens the passphrase-sealed store while the app runs (the window asks for the passphrase), creating it
+   * where there is none. Refused with `vault.failed` where a keychain serves. Wrong passphrase: `vault.passphrase`.
+   */
+  readonly unlock: (passphrase: Secret) => Promise<Result<VaultStatus, VaultFailure>>;
   readonly reveal: (
     name: string,
   ) => Promise<
