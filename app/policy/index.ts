@@ -32,3 +32,5 @@ export type { AssistantPreset } from './presets.ts';
 export { parseDuration, parseGrant, parseSize } from './quantity.ts';
 export { parseResolve, parseResolver } from './resolve.ts';
 export type { ResolveRule } from './resolve.ts';
+export { parsePolicyFile, policyFileSchema } from './policy-file.ts';
+export type { PolicyFile } from './policy-file.ts';
