@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type Docker from 'dockerode';
+import type { AssistantName, Progress } from '../contract/index.ts';
+import { err, ok, type Clock, type Result, type Scope } from '../kit/index.ts';
+import { hostAptSources } from './apt-sources.ts';
+import { ASSISTANT_IMAGES, VERSION_ARGUMENT } from './assistants.ts';
+import { ensureDistribution, imageId } from './distribution.ts';
+import { engineFailure } from './failure.ts';
+import { hostAuthorities } from './host-authorities.ts';
+import { buildImage } from './image-build.ts';
+import { contextEntries, type ContextSources } from './image-context.ts';
+import { readImageFolder, type ImageFolder } from './image-recipe.ts';
+import { LABEL } from './labels.ts';
+import { nodeRuntime } from './node-runtime.ts';
+import type { Engine, EngineFailure, EngineOptions } from './port.ts';
+import { hashEntries } from './tarball.ts';
+
+export type Images = Pick<Engine, 'ensureImages' | 'imageState'>;
+
+export type ImagesDeps = EngineOptions & {
+  readonly docker: Docker;
+  readonly clock: Clock;
+  /** The engine's architecture, as it calls it: `amd64`. */
+  readonly architecture: string;
+};
+
+/** Longest chain of images standing on each other. */
+const MAX_DEPTH = 8;
+
+/** Host variables that decide how a build reaches the network. Docker takes the proxies as build arguments by itself. */
+const proxyArguments = (env: EngineOptions['env']): Record<string, string> => {
+  const args: Record<string, string> = {};
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']) {
+    const value = env[name] ?? env[name.toLowerCase()];
+    if (value === undefined || value === '') continue;
+    args[name] = value;
+    args[name.toLowerCase()] = value;
+  }
+  return args;
+};
+
+const registryArgument = (env: EngineOptions['env']): Record<string, string> => {
+  const registry = env['npm_config_registry'] ?? env['NPM_CONFIG_REGISTRY'];
+  return registry === undefined || registry === '' ? {} : { NPM_REGISTRY: registry };
+};
+
+/** Tag of an image: the first 16 hexadecimal digits of SHA-256 over its context, the image below and its arguments. */
+export const imageTag = (
+  name: string,
+  contextHash: string,
+  below: string,
+  args: Readonly<Record<string, string>>,
+): string => {
+  const inputs = JSON.stringify([contextHash, below, Object.entries(args).toSorted()]);
+  const hash = createHash('sha256').update(inputs).digest('hex').slice(0, 16);
+  return `glovebox/${name}:${hash}`;
+};
+
+type Report = (message: string, fraction?: number) => void;
+type Step = { readonly report: Report; readonly signal: AbortSignal; readonly build: boolean };
+
+/** Builds and finds images. Two asks for the same image at once share one build. */
+export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
+  const { docker } = deps;
+  const underWay = new Map<string, Promise<Result<string | undefined, EngineFailure>>>();
+
+  const folderOf = (name: string): string =>
+    Object.values(ASSISTANT_IMAGES).find(({ folder }) => folder === `assistants/${name}`)?.folder ??
+    name;
+
+  const read = (name: string): Promise<Result<ImageFolder, EngineFailure>> =>
+    readImageFolder(join(deps.imagesFolder, folderOf(name)), name);
+
+  /** Removes this installation's older builds of the image; what is in use or another's stays. */
+  const prune = async (name: string, keep: string): Promise<void> => {
+    const labels = [`${LABEL.install}=${deps.installId}`, `${LABEL.image}=${name}`];
+    const found = await docker.listImages({ filters: { label: labels } });
+    for (const image of found) {
+      for (const tag of image.RepoTags ?? []) {
+        if (tag === keep || !tag.startsWith(`glovebox/${name}:`)) continue;
+        try {
+          await docker.getImage(tag).remove();
+        } catch {
+          // In use by a container: the next build tries again.
+        }
+      }
+    }
+  };
+
+  /** Id of the image with this name; undefined where it is not there and must not be built. */
+  const ensure = async (
+    name: string,
+    step: Step,
+    depth = 0,
+  ): Promise<Result<string | undefined, EngineFailure>> => {
+    const image = await read(name);
+    if (!image.ok) return image;
+    if (depth > MAX_DEPTH) {
+      return err({ code: 'image.build-failed', message: `The ${name} image stands on itself.` });
+    }
+    const { recipe } = image.value;
+    let apt = await hostAptSources(deps.env);
+    let below: string | undefined;
+    if (recipe.base === null) {
+      const found = step.build
+        ? await ensureDistribution(docker, {
+            install: deps.installId,
+            env: deps.env,
+            apt,
+            clock: deps.clock,
+            onProgress: step.report,
+            signal: step.signal,
+          })
+        : await presentDistribution(apt?.suite);
+      if (!found.ok) return found;
+      below = found.value?.id;
+      if (found.value?.suite !== apt?.suite) apt = undefined;
+    } else {
+      const found = await ensure(recipe.base, step, depth + 1);
+      if (!found.ok) return found;
+      below = found.value;
+    }
+    if (below === undefined) return ok(undefined);
+
+    const sources: ContextSources = {
+      authorities: recipe.context.some((item) => item === 'certificates' || item === 'apt')
+        ? hostAuthorities(deps.env)
+        : [],
+      apt,
+      architecture: deps.architecture,
+      node: () => nodeRuntime(deps.architecture, deps.env, scope, step.signal),
+    };
+    const entries = await contextEntries(image.value, sources);
+    if (!entries.ok) return entries;
+    const args = { ...recipe.args, ...registryArgument(deps.env) };
+    const tag = imageTag(name, await hashEntries(entries.value), below, args);
+    const present = await imageId(docker, tag);
+    if (present !== undefined || !step.build) return ok(present);
+
+    const version = recipe.args[VERSION_ARGUMENT];
+    const built = await buildImage(
+      docker,
+      {
+        image: image.value,
+        entries: entries.value,
+        tag,
+        args: { ...proxyArguments(deps.env), ...args, BASE: below },
+        labels: {
+          [LABEL.install]: deps.installId,
+          [LABEL.image]: name,
+          ...(version === undefined ? {} : { [LABEL.version]: version }),
+        },
+      },
+      step.report,
+      step.signal,
+    );
+    if (!built.ok) return built;
+    await prune(name, tag);
+    return ok(await imageId(docker, tag));
+  };
+
+  const presentDistribution = async (
+    suite: string | undefined,
+  ): Promise<Result<{ id: string; suite: string } | undefined, EngineFailure>> => {
+    const own =
+      suite === undefined ? undefined : await imageId(docker, `glovebox/distribution:${suite}`);
+    if (own !== undefined && suite !== undefined) return ok({ id: own, suite });
+    const pulled = await imageId(docker, 'debian:bookworm-slim');
+    return ok(pulled === undefined ? undefined : { id: pulled, suite: 'bookworm' });
+  };
+
+  const shared = (name: string, step: Step): Promise<Result<string | undefined, EngineFailure>> => {
+    const running = underWay.get(name);
+    if (running !== undefined) return running;
+    const made = ensure(name, step)
+      .catch((thrown: unknown) => err(engineFailure(thrown, `Preparing the ${name} image`)))
+      .finally(() => underWay.delete(name));
+    underWay.set(name, made);
+    return made;
+  };
+
+  const imageNameOf = (assistant: AssistantName): string =>
+    ASSISTANT_IMAGES[assistant].folder.split('/').at(-1) ?? assistant;
+
+  return {
+    imageState: async (assistant) => {
+      const name = imageNameOf(assistant);
+      const image = await read(name);
+      const version = image.ok ? image.value.recipe.args[VERSION_ARGUMENT] : undefined;
+      const about = version === undefined ? {} : { version };
+      const quiet: Step = { report: () => undefined, signal: scope.signal, build: false };
+      try {
+        const found = await ensure(name, quiet);
+        if (!found.ok) return { state: 'unknown', ...about };
+        return { state: found.value === undefined ? 'builds-once' : 'ready', ...about };
+      } catch {
+        // The engine does not answer just now; the caller is told so by `unknown`.
+        return { state: 'unknown', ...about };
+      }
+    },
+    ensureImages: async (assistant, onProgress, signal) => {
+      const names = ['base', 'gateway', 'guard', imageNameOf(assistant)];
+      const ids: string[] = [];
+      for (const [index, name] of names.entries()) {
+        const report: Report = (message, fraction) => {
+          const progress: Progress = { step: 'images', message };
+          const known =
+            fraction === undefined ? {} : { fraction: (index + fraction) / names.length };
+          onProgress({ ...progress, ...known });
+        };
+        const made = await shared(name, {
+          report,
+          signal: AbortSignal.any([signal, scope.signal]),
+          build: true,
+        });
+        if (!made.ok) return made;
+        if (made.value === undefined) {
+          return err({
+            code: 'image.build-failed',
+            message: `The ${name} image was not there after its build.`,
+          });
+        }
+        ids.push(made.value);
+      }
+      const [, gateway = '', guard = '', sandbox = ''] = ids;
+      return ok({ sandbox, gateway, guard });
+    },
+  };
+};
