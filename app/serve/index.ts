@@ -1,0 +1,2 @@
+export { startServe } from './serve.ts';
+export type { ServeOptions, Serving } from './serve.ts';
