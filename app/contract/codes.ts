@@ -46,6 +46,7 @@ export const CODES = {
   'workspace.conflict': 'The host project changed since the session began.',
   'workspace.held-back': 'The change would run on your machine and is held back.',
   'review.nothing': 'There is nothing to review.',
+  'review.waiting': 'Changes wait for review.',
   'engine.not-found': 'No container engine answers.',
   'engine.no-permission': 'The container engine refuses this user.',
   'engine.lost': 'The container engine stopped answering.',

@@ -1,0 +1,92 @@
+import type { AssistantName, Code, SessionId } from '../contract/index.ts';
+import { fail, ok, type Failure, type Result } from '../kit/index.ts';
+import type { CredentialGrant } from '../policy/index.ts';
+import { SANDBOX_HOME, SANDBOX_USER_NAME } from './etc-files.ts';
+
+export const TRUST_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+
+/** Variables by which tools find the authorities they trust; all lead to the one merged bundle. */
+export const CA_VARIABLES = [
+  'SSL_CERT_FILE',
+  'NODE_EXTRA_CA_CERTS',
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'GIT_SSL_CAINFO',
+  'CARGO_HTTP_CAINFO',
+  'PIP_CERT',
+  'AWS_CA_BUNDLE',
+  'DENO_CERT',
+  'NIX_SSL_CERT_FILE',
+  'CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE',
+] as const;
+
+/** What keeps each assistant from updating itself and from sending what its work does not need. */
+const QUIET: Readonly<Record<AssistantName, Readonly<Record<string, string>>>> = {
+  'claude-code': {
+    DISABLE_AUTOUPDATER: '1',
+    DISABLE_TELEMETRY: '1',
+    DISABLE_ERROR_REPORTING: '1',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+  },
+  codex: {},
+  'gemini-cli': { GEMINI_TELEMETRY_ENABLED: 'false' },
+  opencode: { OPENCODE_DISABLE_AUTOUPDATE: '1' },
+  shell: {},
+};
+
+const base = (session: SessionId): Record<string, string> => ({
+  PATH: `${SANDBOX_HOME}/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+  HOME: SANDBOX_HOME,
+  USER: SANDBOX_USER_NAME,
+  LOGNAME: SANDBOX_USER_NAME,
+  SHELL: '/bin/bash',
+  TERM: 'xterm-256color',
+  COLORTERM: 'truecolor',
+  LANG: 'C.UTF-8',
+  TZ: 'UTC',
+  // The user inside may not be the files' owner in git's eyes (mapped ids); git then refuses the project.
+  GIT_CONFIG_COUNT: '1',
+  GIT_CONFIG_KEY_0: 'safe.directory',
+  GIT_CONFIG_VALUE_0: '*',
+  GLOVEBOX: '1',
+  GLOVEBOX_SESSION: session,
+  ...Object.fromEntries(CA_VARIABLES.map((name) => [name, TRUST_BUNDLE])),
+});
+
+/** Loader variables: a placeholder there would break every program. */
+const LOADER = /^(LD_|GIT_CONFIG|GLOVEBOX)/;
+
+/**
+ * The whole environment inside: minimal, the same on every host, nothing of the host's own. Grants add
+ * their placeholders; one that would replace a variable of ours, or another grant's, is refused.
+ */
+export const sandboxEnvironment = (
+  session: SessionId,
+  assistant: AssistantName,
+  grants: readonly CredentialGrant[],
+): Result<Readonly<Record<string, string>>, Failure<Code>> => {
+  const env: Record<string, string> = { ...base(session), ...QUIET[assistant] };
+  const holders = new Map<string, string>();
+  for (const grant of grants) {
+    for (const name of grant.env) {
+      const holder = holders.get(name);
+      if (holder !== undefined) {
+        return fail(
+          'policy.refused',
+          `The credentials ${holder} and ${grant.credential} would both be put into ${name}.`,
+          'Grant one of them, or store one with another variable (--env).',
+        );
+      }
+      if (name in env || LOADER.test(name)) {
+        return fail(
+          'policy.refused',
+          `The credential ${grant.credential} would replace the sandbox’s own variable ${name}.`,
+          'Store it with another variable (--env).',
+        );
+      }
+      holders.set(name, grant.credential);
+    }
+  }
+  for (const grant of grants) for (const name of grant.env) env[name] = grant.placeholder;
+  return ok(env);
+};

@@ -1,0 +1,57 @@
+import type { SandboxMount, SandboxUser } from '../policy/index.ts';
+
+export const SANDBOX_USER_NAME = 'glovebox';
+export const SANDBOX_HOME = '/home/glovebox';
+export const SANDBOX_HOSTNAME = 'glovebox';
+
+/**
+ * The resolver that the sandbox is told of. Every address is local in its network namespace and port 53
+ * is redirected to the relay, so the address is only a name for "the gateway" (TEST-NET-1, RFC 5737).
+ */
+export const NAMESERVER = '192.0.2.53';
+
+/** One file that the sandbox sees read-only. */
+export type EtcFile = { readonly name: string; readonly target: string; readonly text: string };
+
+/** The few files below /etc that depend on the session: who the user is, how names resolve, whom to trust. */
+export const etcFiles = (user: SandboxUser, trustBundle: string): readonly EtcFile[] => [
+  {
+    name: 'passwd',
+    target: '/etc/passwd',
+    text: [
+      'root:x:0:0:root:/root:/usr/sbin/nologin',
+      `${SANDBOX_USER_NAME}:x:${user.uid}:${user.gid}:Glovebox:${SANDBOX_HOME}:/bin/bash`,
+      'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
+      '',
+    ].join('\n'),
+  },
+  {
+    name: 'group',
+    target: '/etc/group',
+    text: ['root:x:0:', `${SANDBOX_USER_NAME}:x:${user.gid}:`, 'nogroup:x:65534:', ''].join('\n'),
+  },
+  {
+    name: 'hosts',
+    target: '/etc/hosts',
+    text: `127.0.0.1 localhost ${SANDBOX_HOSTNAME}\n::1 localhost ip6-localhost\n`,
+  },
+  {
+    name: 'resolv.conf',
+    target: '/etc/resolv.conf',
+    text: `nameserver ${NAMESERVER}\noptions timeout:5 attempts:2\n`,
+  },
+  {
+    name: 'gitconfig',
+    target: '/etc/gitconfig',
+    text: '[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n',
+  },
+  { name: 'trust.pem', target: '/etc/ssl/certs/ca-certificates.crt', text: trustBundle },
+];
+
+export const etcMounts = (folder: string, files: readonly EtcFile[]): readonly SandboxMount[] =>
+  files.map((file) => ({
+    type: 'bind',
+    source: `${folder}/${file.name}`,
+    target: file.target,
+    readOnly: true,
+  }));

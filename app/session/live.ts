@@ -1,0 +1,471 @@
+import { existsSync } from 'node:fs';
+import {
+  type Code,
+  MAX_MESSAGE_CHARS,
+  type Problem,
+  type SessionDraft,
+  type SessionId,
+  type SessionSummary,
+  type StartRequest,
+  type TerminalId,
+  type TerminalSize,
+  type TimelineDraft,
+} from '../contract/index.ts';
+import {
+  createScope,
+  fail,
+  failure,
+  isoTime,
+  ok,
+  type Failure,
+  type Result,
+} from '../kit/index.ts';
+import { ASSISTANT_PRESETS } from '../policy/index.ts';
+import type { Terminal } from '../terminal/index.ts';
+import type { TimelineWriter } from '../timeline/port.ts';
+import type { SessionDeps } from './deps.ts';
+import { createOpenRequests, type OpenRequests } from './open-requests.ts';
+import type { SessionPaths } from './paths.ts';
+import type { HeadlessIo } from './port.ts';
+import {
+  DEFAULT_TERMINAL_SIZE,
+  startHeadless,
+  startTerminal,
+  type Command,
+  type ProgramDeps,
+} from './programs.ts';
+import { startParts, type Parts } from './start-parts.ts';
+import { createProgressBoard, firstSummary } from './summary.ts';
+import { asFailure, when } from './together.ts';
+
+/** How often a running session looks after itself. */
+export const TICK_MS = 1000;
+/** Ticks between two counts of changed files. */
+export const COUNT_EVERY_TICKS = 3;
+/** Ticks between two questions whether the engine still answers. */
+export const PING_EVERY_TICKS = 5;
+/** Unanswered questions in a row after which the engine is taken for lost. */
+export const MAX_MISSED_PINGS = 2;
+/** How long the guard's last touches may take to arrive after the containers are gone. */
+export const LAST_TOUCHES_MS = 300;
+/** Most terminals of one session, those that ended among them. */
+export const MAX_TERMINALS = 32;
+/** Shell of further terminals. */
+const SHELL: Command = ['/bin/bash', '-l'];
+
+export type LiveOptions = {
+  readonly id: SessionId;
+  readonly request: StartRequest;
+  readonly paths: SessionPaths;
+  readonly io: HeadlessIo | undefined;
+  readonly writer: TimelineWriter;
+};
+
+/** A session of this process, from its first step until everything it opened is gone. */
+export type LiveSession = {
+  readonly summary: () => SessionSummary;
+  readonly writer: TimelineWriter;
+  readonly open: OpenRequests;
+  /** Resolves when it is over; `leftovers` where containers could not be removed. */
+  readonly ended: Promise<{ readonly summary: SessionSummary; readonly leftovers: boolean }>;
+  readonly stop: () => Promise<SessionSummary>;
+  readonly openTerminal: (size: TerminalSize) => Promise<Result<Terminal, Failure<Code>>>;
+  readonly terminal: (id: TerminalId) => Terminal | undefined;
+};
+
+/** Why a session ends: asked for, by itself, or because something it cannot be without is gone. */
+type End = { readonly message: string; readonly problem?: Failure<Code> };
+
+const toProblem = (from: Failure<Code>): Problem => ({
+  code: from.code,
+  message: from.message.slice(0, MAX_MESSAGE_CHARS),
+  ...(from.hint === undefined ? {} : { hint: from.hint.slice(0, MAX_MESSAGE_CHARS) }),
+});
+
+/** Starts at once; whoever made it hears of each change through `onChange` (`lasting` ones belong on disk). */
+export const createLiveSession = (
+  deps: SessionDeps,
+  options: LiveOptions,
+  onChange: (summary: SessionSummary, lasting: boolean) => void,
+): LiveSession => {
+  const { id, request, paths, io, writer } = options;
+  const held = createScope(`session ${id}`);
+  const abort = new AbortController();
+  const open = createOpenRequests();
+  const board = createProgressBoard();
+  const terminals = new Map<TerminalId, Terminal>();
+  const alerts = new Map<Code, Problem>();
+  let summary = firstSummary(id, request, isoTime(deps.clock.now()));
+  let parts: Parts | undefined;
+  let headless = 0;
+  let guardGone: (() => void) | undefined;
+  let guardIsGone = false;
+  const over = Promise.withResolvers<{ summary: SessionSummary; leftovers: boolean }>();
+  const ending = Promise.withResolvers<End>();
+  let isEnding = false;
+  let wentLive = false;
+
+  const update = (change: Partial<SessionSummary>, lasting = true): void => {
+    summary = { ...summary, ...change };
+    onChange(summary, lasting);
+  };
+  const note = (op: SessionDraft['op'], message?: string, code?: Code): SessionDraft => ({
+    kind: 'session',
+    at: isoTime(deps.clock.now()),
+    op,
+    ...(message === undefined ? {} : { message: message.slice(0, MAX_MESSAGE_CHARS) }),
+    ...(code === undefined ? {} : { code }),
+  });
+  const end = (why: End): void => {
+    if (isEnding) return;
+    isEnding = true;
+    ending.resolve(why);
+    abort.abort(new Error(why.message));
+  };
+  const alert = (problem: Failure<Code> | undefined, code: Code): void => {
+    if (problem === undefined) alerts.delete(code);
+    else alerts.set(code, toProblem(problem));
+    update({ alerts: Array.from(alerts.values()) });
+  };
+
+  const onEvents = (drafts: readonly TimelineDraft[]): void => {
+    const kept = drafts.filter((draft) => {
+      if (draft.kind !== 'session' || draft.op !== 'guard-lost') return true;
+      guardIsGone = true;
+      guardGone?.();
+      if (isEnding) return false; // Its container was just removed; that is no loss.
+      // Touches are no longer seen, and what is not seen must not happen (P8): no grace.
+      end({
+        message: 'the guard stopped',
+        problem: failure(
+          'guard.failed',
+          'The guard stopped, so file touches were no longer recorded; the session was ended.',
+          'Changes up to then are kept. Start a new session to go on.',
+        ),
+      });
+      return true;
+    });
+    if (kept.length > 0) writer.append(kept);
+    open.recorded(kept);
+  };
+  const onBroker = (state: 'up' | 'down', message: string): void => {
+    if (isEnding) return;
+    if (state === 'down') {
+      open.clear();
+      writer.append([note('broker-lost', message, 'egress.broker-down')]);
+      alert(
+        failure(
+          'egress.broker-down',
+          `The broker stopped and is restarting: nothing leaves. ${message}`,
+        ),
+        'egress.broker-down',
+      );
+    } else if (alerts.has('egress.broker-down')) {
+      writer.append([note('broker-back', message)]);
+      alert(undefined, 'egress.broker-down');
+    }
+  };
+  const undoFailureListener = writer.onFailure((problem) => {
+    end({
+      message: 'the timeline could not be written',
+      problem: failure(
+        problem.code,
+        `${problem.message} What happens must be on record, so the session was ended.`,
+        problem.hint ?? 'Changes up to then are kept.',
+      ),
+    });
+  });
+
+  const engineLost = (): Failure<Code> =>
+    failure(
+      'engine.lost',
+      `The container engine${parts === undefined ? '' : ` at ${parts.engine.address}`} stopped answering.`,
+      'The session’s changes are kept. Start the engine again, then review them.',
+    );
+  const programs: ProgramDeps = {
+    clock: deps.clock,
+    append: (drafts) => {
+      writer.append(drafts);
+    },
+  };
+  const tellTerminals = (): void =>
+    update({ terminals: Array.from(terminals.values(), (terminal) => terminal.summary()) });
+
+  const addTerminal = async (
+    running: Parts,
+    command: Command,
+    title: string,
+    size: TerminalSize,
+  ): Promise<Result<Terminal, Failure<Code>>> => {
+    if (terminals.size >= MAX_TERMINALS) {
+      const oldest = Array.from(terminals.values())
+        .slice(1)
+        .find((terminal) => terminal.summary().exitCode !== undefined);
+      if (oldest === undefined) {
+        return fail(
+          'session.failed',
+          `A session has at most ${MAX_TERMINALS} terminals.`,
+          'Close one first.',
+        );
+      }
+      terminals.delete(oldest.id);
+      oldest.close();
+    }
+    const terminal = await startTerminal(programs, running, { command, title, size }, held);
+    if (!terminal.ok) return terminal;
+    const first = terminals.size === 0;
+    terminals.set(terminal.value.id, terminal.value);
+    tellTerminals();
+    when(terminal.value.exit, (exitCode) => {
+      if (first) update({ exitCode });
+      tellTerminals();
+      if (exitCode === -1) end({ message: 'the engine is lost', problem: engineLost() });
+      const alive = Array.from(terminals.values()).some(
+        (other) => other.summary().exitCode === undefined,
+      );
+      // The assistant may end while a person works on in another shell: the last one ends the session.
+      if (!alive && headless === 0) end({ message: 'its last terminal ended' });
+    });
+    return terminal;
+  };
+
+  const startAssistant = async (running: Parts): Promise<Result<void, Failure<Code>>> => {
+    const preset = ASSISTANT_PRESETS[request.assistant];
+    const [program = '/bin/bash', ...rest] = request.command ?? preset.command;
+    const command: Command = [program, ...rest];
+    if (io === undefined) {
+      const size = request.size ?? DEFAULT_TERMINAL_SIZE;
+      const terminal = await addTerminal(running, command, preset.title, size);
+      return terminal.ok ? ok(undefined) : terminal;
+    }
+    const exit = await startHeadless(programs, running, command, io);
+    if (!exit.ok) return exit;
+    headless = 1;
+    when(exit.value, (exitCode) => {
+      headless = 0;
+      update({ exitCode });
+      end(
+        exitCode === -1
+          ? { message: 'the engine is lost', problem: engineLost() }
+          : { message: `its command ended with status ${exitCode}` },
+      );
+    });
+    return ok(undefined);
+  };
+
+  /** A container of ours ended although nobody asked it to. */
+  const watchContainers = (running: Parts): void => {
+    const watch = (ended: Parts['sandbox']['ended'], code: Code, what: string): void => {
+      when(ended, async ({ exitCode, tail }) => {
+        if (isEnding) return;
+        if (!(await running.engine.ping())) {
+          end({ message: 'the engine is lost', problem: engineLost() });
+          return;
+        }
+        deps.log('warn', `${what} of session ${id} ended`, { exitCode, tail });
+        end({
+          message: `${what} ended`,
+          problem: failure(
+            code,
+            `${what} ended with status ${exitCode}; the session was ended with it.`,
+            'Changes up to then are kept.',
+          ),
+        });
+      });
+    };
+    watch(running.gateway.ended, 'gateway.failed', 'The gateway');
+    watch(running.guardContainer.ended, 'guard.failed', 'The guard');
+    watch(running.sandbox.ended, 'session.ended-early', 'The sandbox');
+  };
+
+  const keepWatch = (running: Parts): void => {
+    let tick = 0;
+    let missed = 0;
+    let cancel: (() => void) | undefined;
+    const look = async (): Promise<void> => {
+      tick += 1;
+      if (existsSync(paths.stopRequest)) end({ message: 'it was stopped from another process' });
+      if (tick % COUNT_EVERY_TICKS === 0) {
+        const changed = await deps.workspace.countChanges(paths.folder);
+        if (changed !== undefined && changed !== summary.changed) update({ changed }, false);
+      }
+      if (tick % PING_EVERY_TICKS === 0) {
+        missed = (await running.engine.ping()) ? 0 : missed + 1;
+        if (missed >= MAX_MISSED_PINGS) {
+          end({ message: 'the engine is lost', problem: engineLost() });
+        }
+      }
+    };
+    const lookAgain = async (): Promise<void> => {
+      try {
+        await look();
+      } catch (why) {
+        deps.log('warn', `session ${id} could not look after itself`, { why });
+      }
+      if (!isEnding) next();
+    };
+    const next = (): void => {
+      cancel = deps.clock.after(TICK_MS, () => void lookAgain());
+    };
+    next();
+    when(ending.promise, () => cancel?.());
+  };
+
+  /** All the way up; resolves with the failure where a step failed. */
+  const climb = async (): Promise<Failure<Code> | undefined> => {
+    try {
+      const built = await startParts(
+        deps,
+        { id, request, paths },
+        {
+          onProgress: (progress) => {
+            board.begin(progress);
+            update({ progress: board.shown() }, false);
+          },
+          onDone: (step) => {
+            board.done(step);
+            const shown = board.shown();
+            if (shown !== undefined) update({ progress: shown }, false);
+          },
+          onGrants: (grants) => update({ grants: Array.from(grants) }),
+          onEvents,
+          onOpen: open.opened,
+          onBroker,
+        },
+        held,
+        abort,
+      );
+      parts = built;
+      // Broker and guard have both said ready: only now may anything of the assistant run.
+      writer.append([note('ready')]);
+      watchContainers(built);
+      board.begin({ step: 'assistant', message: 'starting the assistant' });
+      const started = await startAssistant(built);
+      if (!started.ok) return started.error;
+      wentLive = true;
+      keepWatch(built);
+      const { progress: _done, ...rest } = summary;
+      summary = rest;
+      update({ state: isEnding ? 'stopping' : 'running' });
+      return undefined;
+    } catch (why) {
+      if (!isEnding) deps.log('warn', `session ${id} did not start`, { why });
+      return asFailure(why, 'Starting the session');
+    }
+  };
+
+  const tearDown = async (): Promise<boolean> => {
+    let leftovers = false;
+    const running = parts;
+    if (running !== undefined) {
+      const removed = await running.engine.removeSession(id);
+      leftovers = !removed.ok;
+      if (removed.ok && !guardIsGone) {
+        // The guard's end of file says that its last touches have been read.
+        await new Promise<void>((resolve) => {
+          const cancel = deps.clock.after(LAST_TOUCHES_MS, resolve);
+          guardGone = () => {
+            cancel();
+            resolve();
+          };
+        });
+      }
+    }
+    try {
+      await held.close();
+    } catch (why) {
+      deps.log('warn', `session ${id} could not be cleared away whole`, { why });
+      leftovers = leftovers || running === undefined;
+    }
+    return leftovers;
+  };
+
+  /** What there is to review; undefined where it could not be found out, which counts as something. */
+  const countKept = async (): Promise<number | undefined> => {
+    const changes = await deps.workspace.changes(paths.folder, AbortSignal.timeout(60_000));
+    if (changes.ok) return changes.value.changes.length;
+    deps.log('warn', `the changes of session ${id} could not be read`, { why: changes.error });
+    return undefined;
+  };
+
+  const run = async (): Promise<void> => {
+    writer.append([note('started', summary.title)]);
+    onChange(summary, true);
+    const failed = await climb();
+    if (failed !== undefined) {
+      end(
+        isEnding
+          ? { message: 'it was stopped while starting' }
+          : { message: failed.message, problem: failed },
+      );
+    }
+    const why = await ending.promise;
+    const { progress: _progress, ...rest } = summary;
+    summary = rest;
+    update({ state: 'stopping' });
+    const leftovers = await tearDown();
+    const ran = parts !== undefined;
+    const kept = ran ? await countKept() : 0;
+    const problem = why.problem;
+    if (kept === 0) {
+      const discarded = await deps.workspace.discard(paths.folder);
+      if (!discarded.ok)
+        deps.log('warn', `session ${id} left its folder`, { why: discarded.error });
+    }
+    writer.append([
+      problem === undefined
+        ? note('stopped', why.message)
+        : note(wentLive ? 'stopped' : 'failed', problem.message, problem.code),
+    ]);
+    undoFailureListener();
+    const flushed = await writer.flush();
+    if (!flushed.ok)
+      deps.log('error', `the timeline of session ${id} is not whole`, { why: flushed.error });
+    writer.close();
+    update({
+      state: kept !== 0 ? 'review' : problem === undefined ? 'closed' : 'failed',
+      endedAt: isoTime(deps.clock.now()),
+      alerts: [],
+      ...(kept === undefined ? {} : { changed: kept }),
+      ...(problem === undefined ? {} : { problem: toProblem(problem) }),
+    });
+    over.resolve({ summary, leftovers });
+  };
+
+  if (request.limits.ttlMs !== undefined) {
+    const { ttlMs } = request.limits;
+    summary = { ...summary, endsAt: isoTime(deps.clock.now() + ttlMs) };
+    const cancel = deps.clock.after(ttlMs, () => end({ message: 'its time was up' }));
+    when(ending.promise, cancel);
+  }
+  void run().catch((why: unknown) => {
+    // A bug: whoever waits must not wait for ever, and the record must say that it is over.
+    deps.log('error', `session ${id} broke`, { why });
+    void held.close().catch(() => undefined);
+    update({
+      state: 'failed',
+      endedAt: isoTime(deps.clock.now()),
+      problem: toProblem(asFailure(why, 'Running the session')),
+    });
+    over.resolve({ summary, leftovers: true });
+  });
+
+  return {
+    summary: () => summary,
+    writer,
+    open,
+    ended: over.promise,
+    stop: async () => {
+      end({ message: 'it was stopped' });
+      return (await over.promise).summary;
+    },
+    openTerminal: async (size) => {
+      if (parts === undefined || isEnding) {
+        return fail('session.not-running', 'The session is not running.', 'Start a new one.');
+      }
+      const shells = terminals.size + (io === undefined ? 0 : 1);
+      return addTerminal(parts, SHELL, `shell ${shells}`, size);
+    },
+    terminal: (terminal) => terminals.get(terminal),
+  };
+};

@@ -1,0 +1,70 @@
+import type { BrokerCredential } from '../broker/port.ts';
+import type { GrantRequest, StartRequest } from '../contract/index.ts';
+import { fail, ok, type Result } from '../kit/index.ts';
+import {
+  buildGrant,
+  buildNetworkPolicy,
+  shapeOf,
+  type NamedRule,
+  type NetworkPolicy,
+} from '../policy/index.ts';
+import type { Vault } from '../vault/port.ts';
+
+/** What one session may reach, and the credentials it may use with their values: for the broker's eyes only. */
+export type SessionPlan = {
+  readonly network: NetworkPolicy;
+  readonly credentials: readonly BrokerCredential[];
+};
+
+const revealOne = async (
+  vault: Pick<Vault, 'reveal'>,
+  request: GrantRequest,
+): Promise<Result<BrokerCredential>> => {
+  const revealed = await vault.reveal(request.credential);
+  if (!revealed.ok) {
+    return revealed.error.code === 'credential.not-found'
+      ? fail(
+          'grant.unknown',
+          `No credential named ${request.credential} is stored.`,
+          `Store it first: glovebox credential add ${request.credential} --kind KIND`,
+        )
+      : revealed;
+  }
+  const { summary, secret } = revealed.value;
+  const grant = buildGrant(summary, request.hosts, shapeOf(summary.kind, secret.expose()));
+  return grant.ok ? ok({ grant: grant.value, secret }) : grant;
+};
+
+/**
+ * Reads the request into rules and grants. Only the granted credentials are taken from the vault. A
+ * grant is also leave to reach its hosts: without it the grant would be of no use; deny still wins.
+ */
+export const planSession = async (
+  vault: Pick<Vault, 'reveal'>,
+  request: Pick<StartRequest, 'grants' | 'network' | 'assistant'>,
+): Promise<Result<SessionPlan>> => {
+  const network = buildNetworkPolicy(request.network, request.assistant);
+  if (!network.ok) return network;
+  const names = request.grants.map(({ credential }) => credential);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) {
+    return fail(
+      'policy.refused',
+      `The credential ${twice} is granted twice.`,
+      'Name all its hosts in one grant.',
+    );
+  }
+  const credentials: BrokerCredential[] = [];
+  const granted: NamedRule[] = [];
+  for (const wanted of request.grants) {
+    const credential = await revealOne(vault, wanted);
+    if (!credential.ok) return credential;
+    credentials.push(credential.value);
+    const { grant } = credential.value;
+    for (const rule of grant.hosts) granted.push({ rule, words: `grant ${grant.credential}` });
+  }
+  return ok({
+    network: { ...network.value, allow: [...network.value.allow, ...granted] },
+    credentials,
+  });
+};

@@ -1,0 +1,377 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import {
+  type Code,
+  type SessionDraft,
+  SessionId,
+  type SessionSummary,
+  type StartRequest,
+} from '../contract/index.ts';
+import {
+  createEmitter,
+  fail,
+  isoTime,
+  ok,
+  randomId,
+  sleep,
+  unwrap,
+  type Failure,
+  type Result,
+  type Scope,
+} from '../kit/index.ts';
+import { createArchive, type Archived } from './archive.ts';
+import type { SessionDeps } from './deps.ts';
+import { createLiveSession, type LiveSession } from './live.ts';
+import { thisOwner } from './owner.ts';
+import { checkSocketPaths, sessionPaths } from './paths.ts';
+import type { HeadlessIo, Sessions } from './port.ts';
+import { createReaders } from './readers.ts';
+import { asFailure, when } from './together.ts';
+
+/** How often the disk is looked at for sessions of other processes while someone listens. */
+export const SCAN_EVERY_MS = 2000;
+/** How long another process may take to stop a session it was asked to stop. */
+export const STOP_ELSEWHERE_MS = 60_000;
+
+/** The sessions, and what the host does at its own start and when an engine comes (back). */
+export type SessionService = Sessions & {
+  /**
+   * Clears away what dead owners left (containers, mounts, sockets) and settles what became of their
+   * sessions. Run at the start and whenever an engine is found; what cannot be cleared yet stays marked.
+   */
+  readonly recover: () => Promise<void>;
+};
+
+type Change = { type: 'changed'; session: SessionSummary } | { type: 'gone'; id: SessionId };
+
+const notFound = (id: SessionId): Result<never, Failure<Code>> =>
+  fail('session.not-found', `There is no session ${id}.`, 'glovebox session list shows them.');
+
+/** Makes the session service. Closing the scope stops this process's sessions, then waits for them. */
+export const createSessions = (deps: SessionDeps, scope: Scope): SessionService => {
+  const owner = deps.owner ?? thisOwner();
+  const archive = createArchive(deps.home, owner);
+  const live = new Map<SessionId, LiveSession>();
+  const changed = createEmitter<Change>((why) => deps.log('error', 'a listener failed', { why }));
+  const readers = createReaders(deps);
+  const queues = new Map<SessionId, Promise<unknown>>();
+  const isLive = (id: SessionId): boolean => live.has(id);
+
+  const announce = (session: SessionSummary): void => changed.emit({ type: 'changed', session });
+  const scan = (): void => {
+    const news = archive.scan(isLive);
+    for (const { summary } of news.changed) announce(summary);
+    for (const id of news.gone) changed.emit({ type: 'gone', id });
+  };
+  scan();
+
+  /** One decision about a session at a time. */
+  const inTurn = <T>(id: SessionId, task: () => Promise<T>): Promise<T> => {
+    const turn = (queues.get(id) ?? Promise.resolve()).then(task, task);
+    const quiet = turn
+      .catch(() => undefined)
+      .finally(() => {
+        if (queues.get(id) === quiet) queues.delete(id);
+      });
+    queues.set(id, quiet);
+    return turn;
+  };
+
+  /** A session that is over and may be decided about. */
+  const settledOne = async (id: SessionId): Promise<Result<Archived, Failure<Code>>> => {
+    archive.scan(isLive);
+    const found = archive.get(id);
+    if (isLive(id) || found?.standing === 'elsewhere') {
+      return fail('session.running', 'The session is still running.', 'Stop it first.');
+    }
+    if (found === undefined) return notFound(id);
+    if (found.standing === 'over' && !found.record.leftovers) return ok(found);
+    return settle(found);
+  };
+
+  /** Removes what a session may have left running, then finds out whether there is something to review. */
+  const settle = async (found: Archived): Promise<Result<Archived, Failure<Code>>> => {
+    const { id } = found.summary;
+    const { folder } = sessionPaths(deps.home, id);
+    const engine = await deps.engine();
+    if (!engine.ok) return engine;
+    const removed = await engine.value.removeSession(id);
+    if (!removed.ok) return removed;
+    const swept = await deps.workspace.sweep(folder);
+    if (!swept.ok) return swept;
+    if (found.standing === 'over') {
+      const saved = archive.save({ ...found.record, leftovers: false });
+      announce(saved.summary);
+      return ok(saved);
+    }
+    const changes = await deps.workspace.changes(folder, scope.signal);
+    const count = changes.ok ? changes.value.changes.length : undefined;
+    if (count === 0) await deps.workspace.discard(folder);
+    const endedAt = found.summary.endedAt ?? isoTime(deps.clock.now());
+    const saved = archive.save({
+      ...found.record,
+      owner,
+      leftovers: false,
+      summary: {
+        ...found.summary,
+        endedAt,
+        state: count === 0 ? 'failed' : 'review',
+        ...(count === undefined ? {} : { changed: count }),
+      },
+    });
+    announce(saved.summary);
+    return ok(saved);
+  };
+
+  /** Adds to the record of a session that is over. */
+  const record = async (id: SessionId, draft: Omit<SessionDraft, 'kind' | 'at'>): Promise<void> => {
+    readers.drop(id);
+    const path = sessionPaths(deps.home, id).timeline;
+    const writer = await deps.openTimeline({ path, session: id });
+    if (!writer.ok) {
+      deps.log('error', `the decision on session ${id} is not on its timeline`, {
+        why: writer.error,
+      });
+      return;
+    }
+    writer.value.append([{ kind: 'session', at: isoTime(deps.clock.now()), ...draft }]);
+    const flushed = await writer.value.flush();
+    if (!flushed.ok)
+      deps.log('error', `the timeline of session ${id} failed`, { why: flushed.error });
+    writer.value.close();
+  };
+
+  const start = async (
+    request: StartRequest,
+    io?: HeadlessIo,
+  ): Promise<Result<SessionSummary, Failure<Code>>> => {
+    if (scope.signal.aborted) return fail('session.failed', 'Glovebox is closing.');
+    const id = SessionId.parse(randomId());
+    const paths = sessionPaths(deps.home, id);
+    const short = checkSocketPaths(paths);
+    if (!short.ok) return short;
+    try {
+      mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
+      mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+      const writer = unwrap(await deps.openTimeline({ path: paths.timeline, session: id }));
+      const session = createLiveSession(
+        deps,
+        { id, request, paths, io, writer },
+        (summary, lasting) => {
+          if (lasting) keep(request, summary);
+          announce(summary);
+        },
+      );
+      live.set(id, session);
+      when(session.ended, ({ summary, leftovers }) => {
+        live.delete(id);
+        keep(request, summary, leftovers);
+        announce(summary);
+      });
+      return ok(session.summary());
+    } catch (why) {
+      archive.remove(id);
+      deps.log('error', 'a session could not be set up', { why });
+      return { ok: false, error: asFailure(why, `Setting up a session below ${deps.home}`) };
+    }
+  };
+
+  const keep = (request: StartRequest, summary: SessionSummary, leftovers = false): void => {
+    try {
+      archive.save({ version: 1, owner, summary, request, leftovers });
+    } catch (why) {
+      // The session goes on (its timeline decides about full disks); the next change tries again.
+      deps.log('error', `the record of session ${summary.id} could not be written`, { why });
+    }
+  };
+
+  const get = (id: SessionId): SessionSummary | undefined =>
+    live.get(id)?.summary() ?? archive.get(id)?.summary;
+
+  const ended = async (id: SessionId): Promise<SessionSummary> => {
+    const mine = live.get(id);
+    if (mine !== undefined) return (await mine.ended).summary;
+    for (;;) {
+      scan();
+      const found = archive.get(id);
+      if (found === undefined) throw new Error(`there is no session ${id}`);
+      if (found.standing !== 'elsewhere') return found.summary;
+      await sleep(deps.clock, SCAN_EVERY_MS / 4, scope.signal);
+    }
+  };
+
+  const stopElsewhere = async (id: SessionId): Promise<Result<SessionSummary, Failure<Code>>> => {
+    const { run, stopRequest } = sessionPaths(deps.home, id);
+    // Gone already: it is stopping by itself.
+    if (existsSync(run)) writeFileSync(stopRequest, '', { mode: 0o600 });
+    const late = new AbortController();
+    const cancel = deps.clock.after(STOP_ELSEWHERE_MS, () => late.abort());
+    try {
+      const over = ended(id);
+      const limit = new Promise<undefined>((resolve) => {
+        late.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+      });
+      const summary = await Promise.race([over, limit]);
+      over.catch(() => undefined);
+      return summary === undefined
+        ? fail(
+            'session.failed',
+            `The process that runs session ${id} did not stop it.`,
+            'End that process.',
+          )
+        : ok(summary);
+    } finally {
+      cancel();
+    }
+  };
+
+  const service: SessionService = {
+    list: () => {
+      const running = Array.from(live.values(), (session) => session.summary());
+      const others = archive.all().flatMap(({ summary }) => (isLive(summary.id) ? [] : [summary]));
+      return [...running, ...others].toSorted((a, b) =>
+        a.startedAt < b.startedAt ? 1 : a.startedAt > b.startedAt ? -1 : 0,
+      );
+    },
+    get,
+    onChange: changed.on,
+    start,
+    ended,
+    stop: async (id) => {
+      const mine = live.get(id);
+      if (mine !== undefined) return ok(await mine.stop());
+      scan();
+      const found = archive.get(id);
+      if (found === undefined) return notFound(id);
+      return found.standing === 'elsewhere' ? stopElsewhere(id) : ok(found.summary);
+    },
+    changes: async (id) => {
+      const summary = get(id);
+      if (summary === undefined) return notFound(id);
+      if (summary.state === 'closed' || summary.state === 'failed') {
+        return ok({ changes: [], cut: false });
+      }
+      return deps.workspace.changes(sessionPaths(deps.home, id).folder, scope.signal);
+    },
+    accept: (id) =>
+      inTurn(id, async () => {
+        const found = await settledOne(id);
+        if (!found.ok) return found;
+        if (found.value.summary.state !== 'review') {
+          return fail('review.nothing', 'The session left nothing to review.');
+        }
+        const { folder } = sessionPaths(deps.home, id);
+        const report = await deps.workspace.accept(folder, scope.signal);
+        if (!report.ok) return report;
+        const { applied, heldBack } = report.value;
+        await record(id, {
+          op: 'accepted',
+          message: `${applied} accepted, ${heldBack.length} held back`,
+        });
+        // What was held back is still the user's to decide about.
+        await conclude(found.value, heldBack.length);
+        return report;
+      }),
+    discard: (id) =>
+      inTurn(id, async () => {
+        const found = await settledOne(id);
+        if (!found.ok) return found;
+        if (found.value.summary.state !== 'review') {
+          return fail('review.nothing', 'The session left nothing to review.');
+        }
+        const discarded = await deps.workspace.discard(sessionPaths(deps.home, id).folder);
+        if (!discarded.ok) return discarded;
+        await record(id, { op: 'discarded' });
+        await conclude(found.value, 0);
+        return ok(undefined);
+      }),
+    forget: (id) =>
+      inTurn(id, async () => {
+        const found = await settledOne(id);
+        if (!found.ok) return found;
+        if (found.value.summary.state === 'review') {
+          return fail(
+            'review.waiting',
+            'The session’s changes wait for review.',
+            'Accept or discard them first.',
+          );
+        }
+        readers.drop(id);
+        const discarded = await deps.workspace.discard(sessionPaths(deps.home, id).folder);
+        if (!discarded.ok) return discarded;
+        archive.remove(id);
+        changed.emit({ type: 'gone', id });
+        return ok(undefined);
+      }),
+    openTerminal: async (id, size) => {
+      const mine = live.get(id);
+      if (mine !== undefined) return mine.openTerminal(size);
+      return get(id) === undefined
+        ? notFound(id)
+        : fail(
+            'session.not-running',
+            'The session does not run in this process.',
+            'Start a new one.',
+          );
+    },
+    terminal: (id, terminal) => live.get(id)?.terminal(terminal),
+    timeline: (id) => {
+      const mine = live.get(id);
+      if (mine !== undefined) return ok(mine.writer);
+      if (get(id) === undefined) return notFound(id);
+      return readers.of(id);
+    },
+    openRequests: (id) => live.get(id)?.open.list() ?? [],
+    onOpenRequests: (id, listener) => live.get(id)?.open.onChange(listener) ?? (() => undefined),
+    recover: async () => {
+      scan();
+      archive.sweepRunFolders(isLive);
+      const engine = await deps.engine();
+      if (engine.ok) {
+        const swept = await engine.value.sweep();
+        if (!swept.ok) deps.log('warn', 'the sweep failed', { why: swept.error });
+        else if (swept.value.length > 0) deps.log('info', 'swept', { sessions: swept.value });
+      }
+      for (const found of archive.all()) {
+        if (found.standing === 'elsewhere') continue;
+        if (found.standing === 'over' && !found.record.leftovers) continue;
+        const settled = await inTurn(found.summary.id, () => settle(found));
+        if (!settled.ok) {
+          deps.log('warn', `session ${found.summary.id} could not be settled`, {
+            why: settled.error,
+          });
+        }
+      }
+    },
+  };
+
+  const conclude = async (found: Archived, remaining: number): Promise<void> => {
+    const { problem: _problem, ...summary } = found.summary;
+    if (remaining === 0) {
+      const { folder } = sessionPaths(deps.home, summary.id);
+      const discarded = await deps.workspace.discard(folder);
+      if (!discarded.ok)
+        deps.log('warn', `${folder} could not be emptied`, { why: discarded.error });
+    }
+    const saved = archive.save({
+      ...found.record,
+      summary: { ...summary, state: remaining === 0 ? 'closed' : 'review', changed: remaining },
+    });
+    announce(saved.summary);
+  };
+
+  let cancelScan: (() => void) | undefined;
+  const scanLater = (): void => {
+    cancelScan = deps.clock.after(SCAN_EVERY_MS, () => {
+      if (changed.size() > 0) scan();
+      scanLater();
+    });
+  };
+  scanLater();
+  scope.defer(async () => {
+    cancelScan?.();
+    await Promise.all(Array.from(live.values(), (session) => session.stop()));
+    await Promise.all(queues.values());
+    readers.close();
+  });
+  return service;
+};
