@@ -281,6 +281,19 @@ describe('a terminal', () => {
     expect(late.attachment.snapshot.bytes.byteLength).toBeGreaterThan(1_000_000);
   });
 
+  it('still hands everything to a viewer that was attaching when a short program ended', async () => {
+    source.emit('all there is\r\n');
+    const attaching = watch();
+    source.emit('and more\r\n');
+    source.end(9);
+    await terminal.exit;
+    await scope.close();
+    const viewer = await attaching;
+    expect(viewer.exitCode()).toBe(9);
+    const shown = await shownBy([viewer.attachment.snapshot.bytes, ...viewer.chunks()]);
+    expect(shown.lines.slice(0, 2)).toEqual(['all there is', 'and more']);
+  });
+
   it('closes with its scope: the source is closed and a pending attach is refused', async () => {
     source.emit(Buffer.alloc(1024 * 1024, 'q'));
     const pending = terminal.attach({ onBytes: () => undefined, onExit: () => undefined });

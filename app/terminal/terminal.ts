@@ -45,6 +45,7 @@ export const createTerminal = (
   let unsent = 0;
   let cancelBatch: (() => void) | undefined;
   const abandon = new Set<() => void>();
+  const attaching = new Set<Promise<unknown>>();
 
   const onPressure = (): void => {
     if (closed || exitCode !== undefined) return;
@@ -109,9 +110,16 @@ export const createTerminal = (
     if (exitCode === undefined) source.resize(next).catch(() => undefined);
   };
 
-  const attach = (viewer: TerminalViewer): Promise<TerminalAttachment> =>
-    new Promise((resolve, reject) => {
+  const attach = (viewer: TerminalViewer): Promise<TerminalAttachment> => {
+    const begun = Promise.withResolvers<void>();
+    attaching.add(begun.promise);
+    const done = (): void => {
+      attaching.delete(begun.promise);
+      begun.resolve();
+    };
+    return new Promise((resolve, reject) => {
       if (closed) {
+        done();
         reject(new Error(`terminal ${id} is closed`));
         return;
       }
@@ -122,7 +130,10 @@ export const createTerminal = (
           screen.snapshot((snapshot) => restart(Buffer.concat([START_OVER, snapshot.bytes])));
         },
       });
-      const refuse = (): void => reject(new Error(`terminal ${id} closed while attaching`));
+      const refuse = (): void => {
+        done();
+        reject(new Error(`terminal ${id} closed while attaching`));
+      };
       abandon.add(refuse);
       // The cut is here: bytes before it are in the snapshot, bytes after it are in the queue.
       viewers.add(queue);
@@ -144,9 +155,13 @@ export const createTerminal = (
           },
         });
         // After the caller had its turn with the snapshot: `then` callbacks run before this one.
-        setImmediate(queue.begin);
+        setImmediate(() => {
+          queue.begin();
+          done();
+        });
       });
     });
+  };
 
   const close = (): void => {
     if (closed) return;
@@ -172,7 +187,11 @@ export const createTerminal = (
     if (viewers.size === 0) input(bytes);
   });
   source.onData(onData);
-  scope.defer(close);
+  scope.defer(async () => {
+    // A short program is over before its viewer has the first screen: that one still gets everything.
+    if (exitCode !== undefined) await Promise.all(attaching);
+    close();
+  });
 
   return {
     id,
