@@ -59,7 +59,7 @@ export const hostAptSources = async (
   const suite = field('VERSION_CODENAME');
   if (field('ID') !== 'debian' || suite === undefined || suite === '') return undefined;
   const parts = join(root, 'etc/apt/sources.list.d');
-  const names = (await readdir(parts).catch(() => [])).toSorted();
+  const names = (await readdir(parts).catch((): string[] => [])).toSorted();
   const found = [...parseOneLine(await readOr(join(root, 'etc/apt/sources.list')), suite)];
   for (const name of names) {
     const text = await readOr(join(parts, name));

@@ -9,6 +9,7 @@ import { tarOf, type TarEntry } from './tarball.ts';
 /** How many of a failed step's last output lines are shown. */
 export const MAX_OUTPUT_LINES = 12;
 const MAX_LINE_CHARS = 400;
+const TERMINAL_SEQUENCES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g');
 
 /** One message of the builder's answer, as far as it matters here (Engine API, ImageBuild). */
 const BuildMessage = z.looseObject({
@@ -49,9 +50,8 @@ export const createBuildReader = (
       return;
     }
     // Without colours and cursor movements: these lines end up in an error message.
-    // oxlint-disable-next-line no-control-regex
     const plain = text
-      .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
+      .replace(TERMINAL_SEQUENCES, '')
       .replace(/[^\n\t\x20-\x7e\u00a0-\uffff]/g, '');
     const fresh = plain.split('\n').map((line) => line.trimEnd().slice(0, MAX_LINE_CHARS));
     lines = [...lines, ...fresh.filter((line) => line !== '' && !line.startsWith(' --->'))].slice(

@@ -102,7 +102,7 @@ export const contextEntries = async (
   const own = await folderEntries(image.path);
   const entries = own.filter(
     ({ name }) =>
-      name !== 'image.json' && !name.startsWith(`${FOLDER}/`) && !/\.test\.ts$/.test(name),
+      name !== 'image.json' && !name.startsWith(`${FOLDER}/`) && !name.endsWith('.test.ts'),
   );
   for (const item of image.recipe.context) {
     const generated = await itemEntries(item, sources);

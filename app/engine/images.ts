@@ -52,10 +52,21 @@ export const imageTag = (
   below: string,
   args: Readonly<Record<string, string>>,
 ): string => {
-  const inputs = JSON.stringify([contextHash, below, Object.entries(args).toSorted()]);
+  const inputs = JSON.stringify([
+    contextHash,
+    below,
+    Object.entries(args).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
   const hash = createHash('sha256').update(inputs).digest('hex').slice(0, 16);
   return `glovebox/${name}:${hash}`;
 };
+
+const folderOf = (name: string): string =>
+  Object.values(ASSISTANT_IMAGES).find(({ folder }) => folder === `assistants/${name}`)?.folder ??
+  name;
+
+const imageNameOf = (assistant: AssistantName): string =>
+  ASSISTANT_IMAGES[assistant].folder.split('/').at(-1) ?? assistant;
 
 type Report = (message: string, fraction?: number) => void;
 type Step = { readonly report: Report; readonly signal: AbortSignal; readonly build: boolean };
@@ -64,10 +75,6 @@ type Step = { readonly report: Report; readonly signal: AbortSignal; readonly bu
 export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
   const { docker } = deps;
   const underWay = new Map<string, Promise<Result<string | undefined, EngineFailure>>>();
-
-  const folderOf = (name: string): string =>
-    Object.values(ASSISTANT_IMAGES).find(({ folder }) => folder === `assistants/${name}`)?.folder ??
-    name;
 
   const read = (name: string): Promise<Result<ImageFolder, EngineFailure>> =>
     readImageFolder(join(deps.imagesFolder, folderOf(name)), name);
@@ -179,9 +186,6 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
     underWay.set(name, made);
     return made;
   };
-
-  const imageNameOf = (assistant: AssistantName): string =>
-    ASSISTANT_IMAGES[assistant].folder.split('/').at(-1) ?? assistant;
 
   return {
     imageState: async (assistant) => {

@@ -18,6 +18,8 @@ export type GatewaySpec = {
   readonly user: SandboxUser;
   /** Host folder (0700) that holds `link.sock`; mounted at /run/glovebox. */
   readonly linkFolder: string;
+  /** Name of the machine, for gateway and sandbox alike (the sandbox takes it over with the network namespace). */
+  readonly hostname?: string;
 };
 
 export type SandboxSpec = {
@@ -26,6 +28,7 @@ export type SandboxSpec = {
   readonly user: SandboxUser;
   /** The container whose network namespace it joins. */
   readonly gateway: string;
+  /** As given to the gateway: a joined network namespace brings its name along, engines refuse a second one. */
   readonly hostname: string;
   readonly workingFolder: string;
   readonly mounts: readonly SandboxMount[];

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, open, readdir, readFile, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 
@@ -100,7 +101,7 @@ export const hashEntries = async (entries: readonly TarEntry[]): Promise<string>
 };
 
 /** The same entries always give the same bytes: sorted, times zero, owned by root. Errors surface on the stream. */
-export const tarOf = (entries: readonly TarEntry[]): NodeJS.ReadableStream => {
+export const tarOf = (entries: readonly TarEntry[]): Readable => {
   const tar = pack();
   const common = { mtime: new Date(0), uid: 0, gid: 0, uname: '', gname: '' };
   const write = async (): Promise<void> => {
@@ -128,5 +129,5 @@ export const tarOf = (entries: readonly TarEntry[]): NodeJS.ReadableStream => {
   write().catch((failure: unknown) => {
     tar.destroy(failure instanceof Error ? failure : new Error(String(failure)));
   });
-  return tar;
+  return Readable.from(tar, { objectMode: false });
 };
