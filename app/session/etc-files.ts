@@ -43,7 +43,8 @@ export const etcFiles = (user: SandboxUser, trustBundle: string): readonly EtcFi
   {
     name: 'gitconfig',
     target: '/etc/gitconfig',
-    text: '[safe]\n\tdirectory = *\n[gc]\n\tauto = 0\n',
+    // No automatic repacking: it would put the project's whole history among the changes.
+    text: '[safe]\n\tdirectory = *\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n',
   },
   { name: 'trust.pem', target: '/etc/ssl/certs/ca-certificates.crt', text: trustBundle },
 ];

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { z } from 'zod';
 
 /** The process that runs a session: pid and start time tell it from a later process of the same pid. */
@@ -8,6 +8,8 @@ export const Owner = z.strictObject({
   startTime: z.string().max(32),
   /** Tells this boot from others; empty where there is no /proc. */
   bootId: z.string().max(64),
+  /** The pid namespace the pid counts in; empty where there is no /proc. */
+  namespace: z.string().max(64),
 });
 export type Owner = z.infer<typeof Owner>;
 
@@ -16,6 +18,14 @@ const read = (path: string): string | undefined => {
     return readFileSync(path, 'utf8');
   } catch {
     return undefined;
+  }
+};
+
+const namespace = (): string => {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
   }
 };
 
@@ -46,12 +56,15 @@ export const thisOwner = (): Owner => ({
   pid: process.pid,
   startTime: stat(process.pid)?.startTime ?? '',
   bootId: bootId(),
+  namespace: namespace(),
 });
 
 /** Whether the very process that wrote the record still lives. Without /proc only the pid can be asked. */
 export const isAlive = (owner: Owner): boolean => {
   if (owner.bootId === '') return answersSignals(owner.pid);
   if (owner.bootId !== bootId()) return false;
+  // In another pid namespace it cannot be seen; taking what somebody still uses would lose work.
+  if (owner.namespace !== namespace()) return true;
   const now = stat(owner.pid);
   return (
     now !== undefined && now.state !== 'Z' && now.state !== 'X' && now.startTime === owner.startTime
@@ -59,4 +72,7 @@ export const isAlive = (owner: Owner): boolean => {
 };
 
 export const isSameOwner = (a: Owner, b: Owner): boolean =>
-  a.pid === b.pid && a.startTime === b.startTime && a.bootId === b.bootId;
+  a.pid === b.pid &&
+  a.startTime === b.startTime &&
+  a.bootId === b.bootId &&
+  a.namespace === b.namespace;
