@@ -1,0 +1,19 @@
+import { failure } from '../kit/index.ts';
+import type { TimelineFailure } from './port.ts';
+
+/** SQLite's primary result code for a full disk (https://sqlite.org/rescode.html). */
+const SQLITE_FULL = 13;
+
+/** The user's words for what a store call threw. Carries no event's content. */
+export const storeFailure = (doing: string, thrown: unknown): TimelineFailure => {
+  const { code, errcode } = (thrown ?? {}) as { code?: unknown; errcode?: unknown };
+  if (errcode === SQLITE_FULL || code === 'ENOSPC') {
+    return failure(
+      'timeline.failed',
+      `${doing}: the disk is full.`,
+      'Make room; recording goes on by itself.',
+    );
+  }
+  const reason = thrown instanceof Error ? thrown.message : 'no reason was given';
+  return failure('timeline.failed', `${doing}: ${reason}.`);
+};
