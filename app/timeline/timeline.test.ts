@@ -1,29 +1,28 @@
-import {
-  chmodSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SessionId, TimelineDraft, TimelineEvent, TimelineFilter } from '../contract/index.ts';
-import {
-  createManualClock,
-  createScope,
-  isoTime,
-  unwrap,
-  type ManualClock,
-  type Scope,
-} from '../kit/index.ts';
+import { describe, expect, it } from 'vitest';
+import type { TimelineDraft, TimelineEvent, TimelineFilter } from '../contract/index.ts';
+import { isoTime, unwrap } from '../kit/index.ts';
 import { exportHar, exportJsonl } from './export.ts';
 import { headPath } from './head.ts';
-import type { TimelineFailure, TimelineFile, TimelineWriter } from './port.ts';
+import type { TimelineFailure, TimelineWriter } from './port.ts';
 import { openTimelineReader } from './reader.ts';
+import {
+  check,
+  clock,
+  egress,
+  file,
+  folder,
+  many,
+  open,
+  scope,
+  SESSION,
+  START,
+  touch,
+} from './timeline.fixture.ts';
 import {
   BATCH_DELAY_MS,
   MAX_BATCH_EVENTS,
@@ -32,76 +31,12 @@ import {
   RETRY_DELAY_MS,
 } from './writer.ts';
 
-const SESSION = '0123456789ab' as SessionId;
-const START = Date.parse('2026-03-01T10:00:00Z');
-
-let folder: string;
-let file: TimelineFile;
-let clock: ManualClock;
-let scope: Scope;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'timeline-'));
-  file = { path: join(folder, 'session', 'timeline.db'), session: SESSION };
-  clock = createManualClock(START);
-  scope = createScope('test');
-});
-afterEach(async () => {
-  await scope.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const open = (): TimelineWriter => unwrap(openTimelineWriter(file, { clock }, scope));
-
-const egress = (
-  change: Partial<Extract<TimelineDraft, { kind: 'egress' }>> = {},
-): TimelineDraft => ({
-  kind: 'egress',
-  at: isoTime(clock.now()),
-  id: 'r1',
-  verdict: 'allowed',
-  scheme: 'https',
-  host: 'api.example.com',
-  port: 443,
-  protocol: 'h1',
-  inspected: true,
-  bytesOut: 1,
-  bytesIn: 2,
-  durationMs: 1.5,
-  ...change,
-});
-const touch = (path: string, verdict: 'allowed' | 'denied' = 'allowed'): TimelineDraft => ({
-  kind: 'touch',
-  at: isoTime(clock.now()),
-  op: 'open',
-  path,
-  verdict,
-});
-const many = (count: number): TimelineDraft[] =>
-  Array.from({ length: count }, (_, index) => touch(`/p/${index + 1}`));
-
 const find = (
   writer: TimelineWriter,
   text: string,
   view: TimelineFilter['view'] = 'all',
 ): number[] =>
   unwrap(writer.page({ filter: { view, text }, limit: 100 })).events.map(({ seq }) => seq);
-
-/** Changes the store as somebody with the file in their hands would: triggers gone, then SQL. */
-const tamper = (sql: string): void => {
-  const raw = new DatabaseSync(file.path);
-  raw.exec('DROP TRIGGER events_are_not_changed; DROP TRIGGER events_are_not_deleted;');
-  raw.exec(sql);
-  raw.close();
-};
-const check = () => {
-  const reader = unwrap(openTimelineReader(file));
-  try {
-    return unwrap(reader.verify());
-  } finally {
-    reader.close();
-  }
-};
 
 const jam = (): DatabaseSync => {
   const raw = new DatabaseSync(file.path);
@@ -159,14 +94,6 @@ const fill = async (): Promise<TimelineWriter> => {
   ]);
   unwrap(await writer.flush());
   return writer;
-};
-
-const record = async (count = 12): Promise<void> => {
-  const writer = open();
-  writer.append(many(count));
-  writer.append([egress({ verdict: 'denied' })]);
-  unwrap(await writer.flush());
-  writer.close();
 };
 
 describe('recording', () => {
@@ -473,137 +400,5 @@ describe('finding', () => {
     expect(performance.now() - started).toBeLessThan(1500);
     expect(page.counts.all).toBe(50_000);
     expect(check()).toMatchObject({ intact: true, events: 50_000 });
-  });
-});
-
-describe('tampering', () => {
-  it('is refused by the store itself', async () => {
-    await record();
-    const raw = new DatabaseSync(file.path);
-    expect(() => raw.exec("UPDATE events SET json = '{}'")).toThrow('append-only');
-    expect(() => raw.exec('DELETE FROM events WHERE seq = 13')).toThrow('append-only');
-    raw.close();
-    expect(check()).toMatchObject({ intact: true, events: 13 });
-  });
-
-  it.each([
-    ['a changed text', `UPDATE events SET json = replace(json, '/p/5"', '/p/x"') WHERE seq = 5`, 5],
-    ['a changed hash', `UPDATE events SET hash = zeroblob(32) WHERE seq = 7`, 7],
-    ['a hash of another type', `UPDATE events SET hash = x'00' WHERE seq = 7`, 7],
-    ['another spelling', `UPDATE events SET json = replace(json, ',', ', ') WHERE seq = 3`, 3],
-    ['no event at all', `UPDATE events SET json = 'null' WHERE seq = 3`, 3],
-    ['no JSON at all', `UPDATE events SET json = '' WHERE seq = 3`, 3],
-    ['a deletion', `DELETE FROM events WHERE seq = 4`, 4],
-    ['a deletion at the start', `DELETE FROM events WHERE seq = 1`, 1],
-    [
-      'a deletion with new numbers',
-      `DELETE FROM events WHERE seq = 4; UPDATE events SET seq = seq - 1 WHERE seq > 4`,
-      4,
-    ],
-    ['a cut end', `DELETE FROM events WHERE seq > 10`, 11],
-    ['an emptied store', `DELETE FROM events`, 1],
-    [
-      'a swap',
-      `UPDATE events SET seq = 100 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; UPDATE events SET seq = 3 WHERE seq = 100`,
-      2,
-    ],
-    [
-      'a swap of content',
-      `UPDATE events SET json = (SELECT json FROM events WHERE seq = 3) WHERE seq = 2`,
-      2,
-    ],
-    [
-      'an insertion at the end',
-      `INSERT INTO events SELECT 14, json, hash, class, blocked, ms, host, path, prog, code, method, words FROM events WHERE seq = 13`,
-      14,
-    ],
-    [
-      'an event before the first',
-      `INSERT INTO events SELECT 0, json, hash, class, blocked, ms, host, path, prog, code, method, words FROM events WHERE seq = 1`,
-      1,
-    ],
-    ['an event hidden from a view', `UPDATE events SET blocked = 0 WHERE seq = 13`, 13],
-    ['an event hidden from a search', `UPDATE events SET words = '' WHERE seq = 6`, 6],
-    ['an event moved in time', `UPDATE events SET ms = 0 WHERE seq = 6`, 6],
-  ])('finds %s', async (_, sql, brokenAt) => {
-    await record();
-    tamper(sql);
-    expect(check()).toMatchObject({ intact: false, brokenAt });
-  });
-
-  it('finds an anchor that is gone, damaged, rewound or of another session', async () => {
-    await record();
-    const whole = readFileSync(headPath(file.path), 'utf8');
-    const head = JSON.parse(whole) as Record<string, unknown>;
-    for (const text of [
-      '',
-      '{}',
-      JSON.stringify({ ...head, events: 5 }),
-      JSON.stringify({ ...head, hash: '0'.repeat(64) }),
-      JSON.stringify({ ...head, session: 'zzzzzzzzzzzz' }),
-    ]) {
-      writeFileSync(headPath(file.path), text);
-      expect(check().intact).toBe(false);
-    }
-    rmSync(headPath(file.path));
-    expect(check().intact).toBe(false);
-    writeFileSync(headPath(file.path), whole);
-    chmodSync(headPath(file.path), 0o600);
-    expect(check().intact).toBe(true);
-  });
-
-  it('finds a record put in the place of another session’s', async () => {
-    await record();
-    const other = { ...file, session: 'zzzzzzzzzzzz' as SessionId };
-    const reader = unwrap(openTimelineReader(other));
-    expect(unwrap(reader.verify())).toMatchObject({ intact: false, brokenAt: 1 });
-    reader.close();
-  });
-
-  it('is not healed by going on: a cut record stays broken, and says so in itself', async () => {
-    await record();
-    tamper('DELETE FROM events WHERE seq > 10');
-    const writer = open();
-    unwrap(await writer.flush());
-    writer.close();
-    expect(check()).toMatchObject({ intact: false, brokenAt: 11 });
-    const reader = unwrap(openTimelineReader(file));
-    expect(unwrap(reader.since(10, 10))).toMatchObject([
-      { kind: 'gap', seq: 11, source: 'timeline' },
-    ]);
-    reader.close();
-  });
-
-  it('is noticed while recording', async () => {
-    const writer = open();
-    const failures: TimelineFailure[] = [];
-    writer.onFailure((failure) => failures.push(failure));
-    writer.append(many(5));
-    unwrap(await writer.flush());
-    tamper('DELETE FROM events WHERE seq > 2');
-    writer.append([touch('/p/after')]);
-    unwrap(await writer.flush());
-    expect(failures.map(({ code }) => code)).toEqual(['timeline.broken']);
-    expect(check()).toMatchObject({ intact: false, brokenAt: 3 });
-  });
-
-  it('shows in a page as a gap in its place', async () => {
-    await record();
-    tamper(`UPDATE events SET json = '{"kind":"touch"}' WHERE seq = 5`);
-    const reader = unwrap(openTimelineReader(file));
-    expect(unwrap(reader.since(4, 1))).toMatchObject([{ kind: 'gap', seq: 5, lost: 1 }]);
-    reader.close();
-  });
-
-  it('leaves an open record that goes on after its last anchor intact', async () => {
-    const writer = open();
-    writer.append(many(5));
-    unwrap(await writer.flush());
-    const head = readFileSync(headPath(file.path), 'utf8');
-    writer.append(many(2));
-    unwrap(await writer.flush());
-    // As a crash between the commit and the anchor leaves it.
-    writeFileSync(headPath(file.path), head);
-    expect(check()).toMatchObject({ intact: true, events: 7 });
   });
 });
