@@ -1,0 +1,20 @@
+import { createStartBroker } from './start-broker.ts';
+
+export { createStartBroker } from './start-broker.ts';
+export type { StartBrokerOptions } from './start-broker.ts';
+export { forkProcess } from './spawn.ts';
+export type { Spawn, SpawnedProcess } from './spawn.ts';
+export type {
+  Broker,
+  BrokerCredential,
+  BrokerFailure,
+  BrokerListeners,
+  BrokerSpec,
+  Flow,
+  Identify,
+  SessionAuthority,
+  StartBroker,
+} from './port.ts';
+
+/** Starts brokers in plain Node child processes. */
+export const startBroker = createStartBroker();

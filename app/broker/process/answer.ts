@@ -1,0 +1,107 @@
+import { failure } from '../../kit/index.ts';
+import { withoutHopByHop } from './hop.ts';
+import type { HeaderPairs } from './inject.ts';
+import type { Refusal } from './refuse.ts';
+import type { Scrubber } from './scrub.ts';
+
+/** Largest body that is collected so that its new length can be told, in bytes; larger ones go chunked. */
+export const MAX_COLLECTED_BYTES = 65_536;
+
+/** How an answer's body reaches the sandbox. */
+export type BodyPlan =
+  | { readonly type: 'as-is' }
+  /** Searched in passing; `encoding` is decoded first, `collect` waits for the end to tell the length. */
+  | { readonly type: 'scrub'; readonly encoding: string | undefined; readonly collect: boolean };
+
+export type AnswerPlan = {
+  readonly headers: HeaderPairs;
+  readonly reason: string;
+  readonly body: BodyPlan;
+  readonly hits: number;
+};
+
+const NO_BODY = new Set([204, 205, 304]);
+/** Validators and digests of bytes that are no longer the ones sent. */
+const DIGESTS = new Set([
+  'content-md5',
+  'digest',
+  'content-digest',
+  'repr-digest',
+  'etag',
+  'accept-ranges',
+]);
+
+/** Headers without those that describe the bytes as the server sent them. */
+export const withoutDigests = (headers: HeaderPairs): HeaderPairs =>
+  headers.filter(([name]) => !DIGESTS.has(name.toLowerCase()));
+
+const scrubPairs = (
+  scrubber: Scrubber,
+  pairs: HeaderPairs,
+): { pairs: HeaderPairs; hits: number } => {
+  let hits = 0;
+  const clean = pairs.map(([name, value]) => {
+    const cleanName = scrubber.text(name);
+    const cleanValue = scrubber.text(value);
+    hits += cleanName.hits + cleanValue.hits;
+    return [cleanName.text, cleanValue.text] as const;
+  });
+  return { pairs: clean, hits };
+};
+
+/** Scrubs trailers the same way as headers. */
+export const planTrailers = scrubPairs;
+
+/** Decides how an answer goes on: headers cleaned, framing right for what will be sent. */
+export const planAnswer = (
+  scrubber: Scrubber,
+  answer: {
+    readonly status: number;
+    readonly reason: string;
+    readonly headers: HeaderPairs;
+    readonly method: string;
+  },
+): AnswerPlan | Refusal => {
+  const kept = withoutHopByHop(answer.headers);
+  if (!scrubber.active)
+    return { headers: kept, reason: answer.reason, body: { type: 'as-is' }, hits: 0 };
+  const cleaned = scrubPairs(scrubber, kept);
+  const reason = scrubber.text(answer.reason);
+  const hits = cleaned.hits + reason.hits;
+  const done = (headers: HeaderPairs, body: BodyPlan): AnswerPlan => ({
+    headers,
+    reason: reason.text,
+    body,
+    hits,
+  });
+  if (answer.method === 'HEAD' || NO_BODY.has(answer.status))
+    return done(cleaned.pairs, { type: 'as-is' });
+
+  const value = (wanted: string): string | undefined => {
+    const found = cleaned.pairs
+      .filter(([name]) => name.toLowerCase() === wanted)
+      .map(([, text]) => text);
+    return found.length === 0 ? undefined : found.join(', ');
+  };
+  const encoding = value('content-encoding');
+  const plain = encoding === undefined || /^\s*(identity)?\s*$/i.test(encoding);
+  if (!plain && !/^\s*(gzip|x-gzip|deflate|br|zstd)\s*$/i.test(encoding)) {
+    return failure(
+      'scrub.unreadable',
+      `The answer is encoded as ${encoding.slice(0, 64)} and cannot be searched for secrets.`,
+    );
+  }
+  const length = Number(value('content-length') ?? Number.NaN);
+  const collect = plain && scrubber.changesLength && length <= MAX_COLLECTED_BYTES;
+  const lengthHolds = plain && !scrubber.changesLength;
+  const dropped = new Set<string>();
+  if (!lengthHolds) dropped.add('content-length');
+  if (!plain) {
+    dropped.add('content-encoding');
+    for (const name of DIGESTS) dropped.add(name);
+  }
+  return done(
+    cleaned.pairs.filter(([name]) => !dropped.has(name.toLowerCase())),
+    { type: 'scrub', encoding: plain ? undefined : encoding, collect },
+  );
+};

@@ -1,0 +1,95 @@
+import { createSecureContext } from 'node:tls';
+import type { EgressDraft } from '../../contract/index.ts';
+import type { Clock } from '../../kit/index.ts';
+import type { FromProcess, ProcessSpec, ToProcess } from '../protocol.ts';
+import { createDial } from './dial.ts';
+import { createDnsServer } from './dns-server.ts';
+import { createDnsZone } from './dns-zone.ts';
+import { createExchanges } from './exchange.ts';
+import { createIdentifier } from './identify.ts';
+import { createIntercept } from './intercept.ts';
+import { createLeafCache } from './leaf-cache.ts';
+import { createLinkServer, listenLink } from './link.ts';
+import { createRecorder } from './recorder.ts';
+import { createResolve } from './resolve.ts';
+import { createScrubber } from './scrub.ts';
+import { createBodyTrip } from './trip.ts';
+import { createUpstreamPool } from './upstream-pool.ts';
+
+export type BrokerProcess = {
+  readonly onMessage: (message: Exclude<ToProcess, { type: 'start' }>) => void;
+  /** Stops taking connections, ends those under way, and writes every record. */
+  readonly close: () => Promise<void>;
+};
+
+/** Puts one session's broker together and listens. */
+export const runBroker = async (
+  spec: ProcessSpec,
+  clock: Clock,
+  send: (message: FromProcess) => void,
+): Promise<BrokerProcess> => {
+  const recorder = createRecorder(clock, (drafts) => send({ type: 'events', drafts: [...drafts] }));
+  const scrubber = createScrubber(
+    spec.credentials.map(({ grant, secret }) => ({ secret, placeholder: grant.placeholder })),
+  );
+  const identifier = createIdentifier(clock, (id, flow) => send({ type: 'identify', id, flow }));
+  const zone = createDnsZone(clock, crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
+  const dns = createDnsServer({ clock, policy: spec.network, zone, record: recorder.record });
+  const exchanges = createExchanges({
+    clock,
+    record: recorder.record,
+    open: (draft: EgressDraft) => send({ type: 'open', draft }),
+    redact: (text) => scrubber.text(text).text,
+  });
+  const upstreamTrust = createSecureContext({
+    ca: spec.upstreamAuthorities,
+    minVersion: 'TLSv1.2',
+  });
+  const pool = createUpstreamPool(
+    createDial(clock, createResolve(spec.network, clock), upstreamTrust),
+  );
+  const intercept = createIntercept({
+    clock,
+    policy: spec.network,
+    zone,
+    leaves: await createLeafCache(spec.authority, clock.now),
+    credentials: spec.credentials,
+    exchanges,
+    forward: {
+      pool,
+      scrubber,
+      credentials: spec.credentials,
+      bodyTrip: createBodyTrip(spec.credentials.map(({ grant }) => grant)),
+      exchanges,
+    },
+  });
+  const server = createLinkServer({
+    intercept,
+    dns,
+    exchanges,
+    identify: identifier.ask,
+    onLinked: () => send({ type: 'linked' }),
+  });
+  await listenLink(server, spec.linkFolder);
+
+  return {
+    onMessage: (message) => {
+      if (message.type === 'program') identifier.answered(message.id, message.program);
+      else if (message.type === 'taken') recorder.taken();
+    },
+    close: async () => {
+      server.close();
+      intercept.close();
+      pool.close();
+      dns.flush();
+      // Records of connections that have just ended wait a moment for their program's name.
+      await new Promise<void>((resolve) => {
+        clock.after(CLOSE_GRACE_MS, resolve);
+      });
+      await recorder.flush();
+    },
+  };
+};
+
+/** How long the last connections' records may wait for the name of their program, in milliseconds. */
+export const CLOSE_GRACE_MS = 350;

@@ -1,0 +1,115 @@
+import type { Code, Program } from '../../contract/index.ts';
+import { isoTime, type Clock } from '../../kit/index.ts';
+import {
+  isAddress,
+  judgeDestination,
+  parseHost,
+  type CanonicalHost,
+  type NetworkPolicy,
+} from '../../policy/index.ts';
+import type { BrokerDraft } from '../protocol.ts';
+import { answerDns, errorAnswer, RCODE, readDnsQuery, type DnsQuery } from './dns-message.ts';
+import { ZONE_TTL_SECONDS, type DnsZone } from './dns-zone.ts';
+
+/** Equal questions within this time become one further record with a count, in milliseconds. */
+export const DNS_FOLD_MS = 5000;
+/** Most different questions that are folded at once; past it all counts are written. */
+export const MAX_FOLDED_QUESTIONS = 1024;
+
+type Verdict = {
+  readonly verdict: 'allowed' | 'denied';
+  readonly code?: Code;
+  readonly rule?: string;
+};
+
+/** Whether the name has any rule that could let it through: a question names no port. */
+export const judgeName = (policy: NetworkPolicy, host: CanonicalHost): Verdict => {
+  const portless = {
+    ...policy,
+    allow: policy.allow.map((named) => ({ ...named, rule: { ...named.rule, port: undefined } })),
+    deny: policy.deny.filter(({ rule }) => rule.port === undefined),
+  };
+  return judgeDestination(portless, host, 443);
+};
+
+export type DnsServerDeps = {
+  readonly clock: Clock;
+  readonly policy: NetworkPolicy;
+  readonly zone: DnsZone;
+  readonly record: (draft: BrokerDraft) => void;
+};
+
+/** Answers every question from the zone; nothing of a question ever leaves this process. */
+export type DnsServer = {
+  /** The answer in wire format, or undefined where none can be given. */
+  readonly answer: (query: Buffer, program?: Promise<Program | undefined>) => Buffer | undefined;
+  /** Writes the counts that are still waiting. */
+  readonly flush: () => void;
+};
+
+export const createDnsServer = ({ clock, policy, zone, record }: DnsServerDeps): DnsServer => {
+  type Folded = { readonly draft: BrokerDraft & { kind: 'dns' }; count: number };
+  const folded = new Map<string, Folded>();
+  let sweeping = false;
+
+  const flush = (): void => {
+    for (const { draft, count } of folded.values()) {
+      if (count > 0) record({ ...draft, at: isoTime(clock.now()), count });
+    }
+    folded.clear();
+  };
+  const note = (
+    name: string,
+    type: string,
+    verdict: Verdict,
+    program: Promise<Program | undefined> | undefined,
+  ): void => {
+    const key = `${type} ${name}`;
+    const known = folded.get(key);
+    if (known !== undefined) {
+      known.count += 1;
+      return;
+    }
+    if (folded.size >= MAX_FOLDED_QUESTIONS) flush();
+    const draft = { kind: 'dns', at: isoTime(clock.now()), name, type, ...verdict } as const;
+    folded.set(key, { draft, count: 0 });
+    void (program ?? Promise.resolve(undefined)).then((found) => {
+      record(found === undefined ? draft : { ...draft, program: found });
+    });
+    if (sweeping) return;
+    sweeping = true;
+    clock.after(DNS_FOLD_MS, () => {
+      sweeping = false;
+      flush();
+    });
+  };
+
+  const reply = (query: DnsQuery, program: Promise<Program | undefined> | undefined): Buffer => {
+    const { name, type } = query;
+    if (!query.internet || !['A', 'AAAA', 'HTTPS', 'SVCB'].includes(type)) {
+      note(name, type, { verdict: 'denied', code: 'dns.refused' }, program);
+      return answerDns(query, RCODE.refused);
+    }
+    const host = parseHost(name);
+    // A name that reads as an address is no name; one that no URL could hold is reached by nothing.
+    if (!host.ok || isAddress(host.value)) {
+      note(name, type, { verdict: 'denied', code: 'egress.bad-host' }, program);
+      return answerDns(query, RCODE.nxDomain);
+    }
+    note(host.value, type, judgeName(policy, host.value), program);
+    if (type !== 'A') return answerDns(query, RCODE.noError);
+    const address = zone.addressOf(host.value);
+    return address === undefined
+      ? answerDns(query, RCODE.servFail)
+      : answerDns(query, RCODE.noError, { address, ttlSeconds: ZONE_TTL_SECONDS });
+  };
+
+  return {
+    answer: (bytes, program) => {
+      const reading = readDnsQuery(bytes);
+      if (reading.type === 'query') return reply(reading.query, program);
+      return reading.id === undefined ? undefined : errorAnswer(reading.id, reading.rcode);
+    },
+    flush,
+  };
+};

@@ -1,0 +1,129 @@
+import {
+  MAX_MESSAGE_CHARS,
+  MAX_URL_PATH_CHARS,
+  type EgressDraft,
+  type Program,
+} from '../../contract/index.ts';
+import { isoTime, randomId, sleep, type Clock } from '../../kit/index.ts';
+import type { BrokerDraft } from '../protocol.ts';
+import type { Refusal } from './refuse.ts';
+import type { ScrubPair } from './scrub.ts';
+
+/** How long a record waits for the name of its program, in milliseconds; the request itself never waits. */
+export const PROGRAM_WAIT_MS = 300;
+
+/** What an egress record says beside id, time and duration. */
+export type EgressFacts = Omit<EgressDraft, 'kind' | 'at' | 'id' | 'durationMs' | 'program'>;
+
+/** One attempt to leave, from its beginning to its one record. */
+export type Exchange = {
+  /** Tells the live view that the request has begun. */
+  readonly open: () => void;
+  readonly set: (facts: Partial<EgressFacts>) => void;
+  readonly facts: () => EgressFacts;
+  /** Marks it denied (or failed, where it had been allowed) with the code and the words of a refusal. */
+  readonly refuse: (refusal: Refusal, verdict?: 'allowed' | 'denied') => void;
+  /** Writes the record; every call but the first does nothing. */
+  readonly finish: () => void;
+  readonly finished: () => boolean;
+};
+
+export type ExchangeDeps = {
+  readonly clock: Clock;
+  readonly record: (draft: BrokerDraft) => void;
+  readonly open: (draft: EgressDraft) => void;
+  /** Takes known secrets out of a text that is about to be recorded. */
+  readonly redact: (text: string) => string;
+};
+
+export type Exchanges = {
+  readonly begin: (facts: EgressFacts, program: Promise<Program | undefined>) => Exchange;
+  /** Records something that happens to a credential, with the program if it can be had in time. */
+  readonly credential: (
+    facts: {
+      readonly op: 'used' | 'tripped';
+      readonly credential: string;
+      readonly host: string;
+      readonly code?: Refusal['code'];
+    },
+    program: Promise<Program | undefined>,
+  ) => void;
+};
+
+/** Pairs for `redact`, so that a record cannot hold what an answer may not. */
+export type { ScrubPair };
+
+export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): Exchanges => {
+  const process = randomId(6);
+  let count = 0;
+
+  const inTime = (program: Promise<Program | undefined>): Promise<Program | undefined> =>
+    Promise.race([program, sleep(clock, PROGRAM_WAIT_MS).then(() => undefined)]);
+
+  const clean = (facts: EgressFacts): EgressFacts => ({
+    ...facts,
+    host: redact(facts.host),
+    ...(facts.path === undefined ? {} : { path: redact(facts.path).slice(0, MAX_URL_PATH_CHARS) }),
+    ...(facts.detail === undefined
+      ? {}
+      : { detail: redact(facts.detail).slice(0, MAX_MESSAGE_CHARS) }),
+    ...(facts.method === undefined ? {} : { method: redact(facts.method).slice(0, 32) }),
+  });
+
+  return {
+    begin: (initial, program) => {
+      let facts = initial;
+      let finished = false;
+      let known: Program | undefined;
+      count += 1;
+      const id = `${process}-${String(count)}`;
+      const at = isoTime(clock.now());
+      const started = clock.monotonic();
+      void program.then((found) => {
+        known = found;
+      });
+      const draft = (): EgressDraft => ({
+        kind: 'egress',
+        at,
+        id,
+        ...clean(facts),
+        durationMs: clock.monotonic() - started,
+        ...(known === undefined ? {} : { program: known }),
+      });
+      return {
+        open: () => open(draft()),
+        set: (more) => {
+          facts = { ...facts, ...more };
+        },
+        facts: () => facts,
+        refuse: (refusal, verdict = 'denied') => {
+          facts = { ...facts, verdict, code: refusal.code, detail: refusal.message };
+        },
+        finish: () => {
+          if (finished) return;
+          finished = true;
+          const last = draft();
+          if (known !== undefined) {
+            record(last);
+            return;
+          }
+          void inTime(program).then((found) => {
+            record(found === undefined ? last : { ...last, program: found });
+          });
+        },
+        finished: () => finished,
+      };
+    },
+    credential: (facts, program) => {
+      const at = isoTime(clock.now());
+      void inTime(program).then((found) => {
+        record({
+          kind: 'credential',
+          at,
+          ...facts,
+          ...(found === undefined ? {} : { program: found }),
+        });
+      });
+    },
+  };
+};

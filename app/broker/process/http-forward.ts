@@ -1,0 +1,312 @@
+import {
+  request as startRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { pipeline, type Readable } from 'node:stream';
+import type { Program } from '../../contract/index.ts';
+import { failure } from '../../kit/index.ts';
+import type { CredentialGrant } from '../../policy/index.ts';
+import { planAnswer, planTrailers, withoutDigests, type AnswerPlan } from './answer.ts';
+import {
+  createCounter,
+  createScrubFlow,
+  createTripFlow,
+  decoderFor,
+  TripError,
+} from './body-flow.ts';
+import type { Exchange, Exchanges } from './exchange.ts';
+import { withoutHopByHop } from './hop.ts';
+import { grantCovers } from './trip.ts';
+import type { Destination, HeaderPairs, HeldCredential } from './inject.ts';
+import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
+import { pairsOf, type RequestHead } from './request-head.ts';
+import type { Scrubber } from './scrub.ts';
+import type { Search } from './needles.ts';
+import { DialError, type UpstreamOptions, type UpstreamPool } from './upstream-pool.ts';
+
+/** How long both directions of a request may be silent, in milliseconds: long polls and slow models included. */
+export const IDLE_REQUEST_MS = 15 * 60 * 1000;
+/** How long a refused upload is still read, so that its client gets to read the refusal, in milliseconds. */
+export const LINGER_MS = 2000;
+
+export type ForwardDeps = {
+  readonly pool: UpstreamPool;
+  readonly scrubber: Scrubber;
+  readonly credentials: readonly HeldCredential[];
+  readonly bodyTrip: () => Search;
+  readonly exchanges: Exchanges;
+};
+
+/** A judged request, ready to go. */
+export type Outgoing = {
+  readonly to: Destination;
+  readonly head: RequestHead;
+  /** Headers with the real values in place. */
+  readonly headers: HeaderPairs;
+  readonly used: readonly CredentialGrant[];
+  readonly program: Promise<Program | undefined>;
+};
+
+/** Answers a request with a refusal that program and person can read. */
+export const sendRefusal = (response: ServerResponse, refusal: Refusal): void => {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body = refusalBody(refusal);
+  response.sendDate = false;
+  response.writeHead(refusalStatus(refusal.code), refusalHeaders(refusal, body));
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+};
+
+const flatten = (pairs: HeaderPairs): string[] => pairs.flatMap(([name, value]) => [name, value]);
+
+/** The header section as it goes upstream: ours to frame, the client's in all else. */
+const upstreamHeaders = (deps: ForwardDeps, { to, head, headers, used }: Outgoing): string[] => {
+  // An answer that may hold a secret has to be readable, and whole: pieces of it could be asked for one by one.
+  const readable = deps.credentials.some(({ grant }) => grantCovers(grant, to.host, to.port));
+  const kept = withoutHopByHop(headers).filter(([rawName]) => {
+    const name = rawName.toLowerCase();
+    if (name === 'content-length') return false;
+    return !(used.length > 0 && (name === 'range' || name === 'if-range'));
+  });
+  const result = kept.map(([name, value]) =>
+    readable && name.toLowerCase() === 'accept-encoding'
+      ? ([name, 'identity'] as const)
+      : ([name, value] as const),
+  );
+  const { framing, method } = head;
+  if (framing.type === 'chunked') result.push(['Transfer-Encoding', 'chunked']);
+  else if (framing.type === 'length') result.push(['Content-Length', String(framing.bytes)]);
+  // Node would frame a POST without a body as chunked; the client said there is none.
+  else if (!['GET', 'HEAD', 'DELETE', 'OPTIONS'].includes(method))
+    result.push(['Content-Length', '0']);
+  return flatten(result);
+};
+
+const refusalOf = (failed: unknown, to: Destination): Refusal => {
+  if (failed instanceof DialError) return failed.failure;
+  const code = failed instanceof Error && 'code' in failed ? String(failed.code) : 'failed';
+  return failure('egress.upstream-broke', `${to.host} broke off the exchange (${code}).`);
+};
+
+const sendBody = (
+  deps: ForwardDeps,
+  plan: AnswerPlan,
+  answer: IncomingMessage,
+  response: ServerResponse,
+  exchange: Exchange,
+  done: (failed: Error | undefined) => void,
+): void => {
+  let bytesIn = 0;
+  let scrubbed = plan.hits;
+  const count = createCounter((bytes) => {
+    bytesIn += bytes;
+    exchange.set({ bytesIn });
+  });
+  const onHits = (hits: number): void => {
+    scrubbed += hits;
+    exchange.set({ scrubbed });
+  };
+  if (scrubbed > 0) exchange.set({ scrubbed });
+  const status = answer.statusCode ?? 502;
+  response.sendDate = false;
+  // Before a body that stalls, the header section must still get through.
+  const begin = (headers: HeaderPairs): void => {
+    response.writeHead(status, plan.reason, flatten(headers));
+    setImmediate(() => {
+      if (!response.writableEnded && !response.destroyed) response.flushHeaders();
+    });
+  };
+  const finish = (failed: Error | null | undefined): void => done(failed ?? undefined);
+  answer.once('end', () => {
+    const trailers = planTrailers(deps.scrubber, pairsOf(answer.rawTrailers));
+    if (trailers.pairs.length > 0 && !response.writableEnded) {
+      response.addTrailers(trailers.pairs.map(([name, value]): [string, string] => [name, value]));
+    }
+    if (trailers.hits > 0) onHits(trailers.hits);
+  });
+
+  if (plan.body.type === 'as-is') {
+    begin(plan.headers);
+    pipeline(answer, count, response, finish);
+    return;
+  }
+  const decoder = decoderFor(plan.body.encoding);
+  if (decoder === undefined) throw new Error('an answer was planned without a decoder');
+  const scrub = createScrubFlow(deps.scrubber.stream(), onHits);
+  const stages: [Readable, ...NodeJS.ReadWriteStream[]] =
+    decoder === 'identity' ? [answer, scrub] : [answer, decoder, scrub];
+  if (!plan.body.collect) {
+    begin(plan.headers);
+    pipeline([...stages, count, response], finish);
+    return;
+  }
+  const parts: Buffer[] = [];
+  scrub.on('data', (part: Buffer) => parts.push(part));
+  pipeline(stages, (failed) => {
+    if (failed !== null && failed !== undefined) {
+      done(failed);
+      return;
+    }
+    const body = Buffer.concat(parts);
+    const headers = (scrubbed > plan.hits ? withoutDigests(plan.headers) : plan.headers).filter(
+      ([name]) => name.toLowerCase() !== 'content-length',
+    );
+    bytesIn = body.length;
+    exchange.set({ bytesIn });
+    response.writeHead(
+      status,
+      plan.reason,
+      flatten([...headers, ['Content-Length', String(body.length)]]),
+    );
+    response.end(body, () => done(undefined));
+  });
+};
+
+/**
+ * Carries one judged request to its server and the answer back, both ways streamed with
+ * backpressure. Resolves when the exchange is over, whatever way; the record is the caller's.
+ */
+export const forward = (
+  deps: ForwardDeps,
+  outgoing: Outgoing,
+  request: IncomingMessage,
+  response: ServerResponse,
+  exchange: Exchange,
+): Promise<void> =>
+  new Promise((resolve) => {
+    const { to, head } = outgoing;
+    let over = false;
+    const end = (refusal?: Refusal, verdict: 'allowed' | 'denied' = 'allowed'): void => {
+      if (over) return;
+      over = true;
+      if (refusal !== undefined) {
+        const denied = verdict === 'denied' || refusal.code === 'egress.private-address';
+        exchange.refuse(refusal, denied ? 'denied' : 'allowed');
+        if (!response.headersSent) exchange.set({ status: refusalStatus(refusal.code) });
+        sendRefusal(response, refusal);
+        if (attempt !== undefined) attempt.destroy();
+      }
+      resolve();
+    };
+    let attempt: ClientRequest | undefined;
+    let bytesOut = 0;
+
+    const onAnswer = (upstream: ClientRequest, answer: IncomingMessage): void => {
+      const status = answer.statusCode ?? 502;
+      const plan = planAnswer(deps.scrubber, {
+        status,
+        reason: answer.statusMessage ?? '',
+        headers: pairsOf(answer.rawHeaders),
+        method: head.method,
+      });
+      if ('code' in plan) {
+        end(plan);
+        return;
+      }
+      exchange.set({ status });
+      sendBody(deps, plan, answer, response, exchange, (failed) => {
+        if (failed === undefined) {
+          // An early answer: the server has said all it will, the rest of the upload is of no use.
+          if (!request.complete) upstream.destroy();
+          end();
+          return;
+        }
+        end(response.destroyed && !answer.destroyed ? aborted() : refusalOf(failed, to));
+      });
+    };
+    const aborted = (): Refusal => failure('egress.aborted', 'The program inside broke off.');
+
+    const send = (retryable: boolean): void => {
+      const options: UpstreamOptions = {
+        agent: deps.pool.agent,
+        method: head.method,
+        path: head.target,
+        headers: upstreamHeaders(deps, outgoing),
+        timeout: IDLE_REQUEST_MS,
+        maxHeaderSize: 65_536,
+        upstream: to,
+      };
+      const upstream = startRequest(options);
+      attempt = upstream;
+      let answered = false;
+      upstream.once('socket', (socket) => {
+        const address = deps.pool.addressOf(socket);
+        if (address !== undefined) exchange.set({ address });
+      });
+      upstream.on('timeout', () => {
+        end(failure('egress.timeout', `${to.host} was silent for too long.`));
+      });
+      upstream.on('continue', () => {
+        if (!response.headersSent) response.writeContinue();
+      });
+      upstream.on('response', (answer) => {
+        answered = true;
+        onAnswer(upstream, answer);
+      });
+      upstream.on('upgrade', (_answer, socket) => {
+        socket.destroy();
+        end(failure('egress.upgrade-refused', `${to.host} changed protocols without being asked.`));
+      });
+      upstream.on('error', (failed) => {
+        if (over) return;
+        // A kept connection may have been closed by the server just now; nothing was sent that could have counted twice.
+        if (retryable && upstream.reusedSocket && !answered) {
+          send(false);
+          return;
+        }
+        if (failed instanceof DialError && failed.failure.address !== undefined) {
+          exchange.set({ address: failed.failure.address });
+        }
+        end(refusalOf(failed, to));
+      });
+      if (head.framing.type === 'none') {
+        upstream.end();
+        return;
+      }
+      request.once('end', () => {
+        if (request.rawTrailers.length === 0) return;
+        const trailers = pairsOf(request.rawTrailers);
+        upstream.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+      });
+      const stages: NodeJS.ReadWriteStream[] = [
+        createCounter((bytes) => {
+          bytesOut += bytes;
+          exchange.set({ bytesOut });
+        }),
+      ];
+      if (deps.credentials.length > 0) stages.unshift(createTripFlow(deps.bodyTrip()));
+      pipeline([request, ...stages, upstream], (failed) => {
+        if (failed === null || failed === undefined || over) return;
+        if (failed instanceof TripError) {
+          const grant = deps.credentials[failed.needle.owner]?.grant;
+          upstream.destroy();
+          if (grant !== undefined) onTrip(grant);
+          return;
+        }
+        // What broke the upload also shows as the request's own error or as an early answer.
+        if (request.destroyed && !request.complete) end(aborted());
+      });
+    };
+
+    const onTrip = (grant: CredentialGrant): void => {
+      const covered = grantCovers(grant, to.host, to.port);
+      const code = !covered ? 'grant.wrong-host' : to.tls ? 'grant.wrong-place' : 'grant.cleartext';
+      deps.exchanges.credential(
+        { op: 'tripped', credential: grant.credential, host: to.host, code },
+        outgoing.program,
+      );
+      end(failure(code, `The placeholder of ${grant.credential} stood in the body.`), 'denied');
+    };
+
+    response.once('close', () => {
+      if (over || response.writableFinished) return;
+      attempt?.destroy();
+      end(aborted());
+    });
+    const idempotent = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'].includes(head.method);
+    send(idempotent && head.framing.type === 'none');
+  });

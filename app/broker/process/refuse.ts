@@ -1,0 +1,59 @@
+import type { Code } from '../../contract/index.ts';
+import type { Failure } from '../../kit/index.ts';
+
+/** An expected failure on its way to the program inside, as an HTTP answer. */
+export type Refusal = Failure<Code>;
+
+const STATUS: Partial<Record<Code, number>> = {
+  'egress.authority-mismatch': 421,
+  'egress.bad-request': 400,
+  'egress.bad-path': 400,
+  'egress.bad-host': 400,
+  'egress.too-large': 431,
+  'egress.too-many': 503,
+  'egress.timeout': 504,
+  'egress.name-not-found': 502,
+  'egress.upstream-unverified': 502,
+  'egress.upstream-unreachable': 502,
+  'egress.upstream-broke': 502,
+  'scrub.unreadable': 502,
+};
+
+/** The HTTP status that a refusal is told with: 403 for every verdict of policy. */
+export const refusalStatus = (code: Code): number => STATUS[code] ?? 403;
+
+export const refusalBody = ({ code, message, hint }: Refusal): Buffer =>
+  Buffer.from(
+    `${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })}\n`,
+  );
+
+/** The header fields of a refusal; the connection ends with it, so that nothing unread is taken for a request. */
+export const refusalHeaders = (refusal: Refusal, body: Buffer): string[] => [
+  'content-type',
+  'application/json',
+  'glovebox-code',
+  refusal.code,
+  'content-length',
+  String(body.length),
+  'cache-control',
+  'no-store',
+  'connection',
+  'close',
+];
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  431: 'Request Header Fields Too Large',
+};
+
+/** A whole HTTP/1.1 answer as bytes, for requests that could not even be parsed. */
+export const refusalMessage = (refusal: Refusal): Buffer => {
+  const body = refusalBody(refusal);
+  const status = refusalStatus(refusal.code);
+  const fields = refusalHeaders(refusal, body);
+  let head = `HTTP/1.1 ${String(status)} ${REASONS[status] ?? 'Refused'}\r\n`;
+  for (let index = 0; index < fields.length; index += 2) {
+    head += `${String(fields[index])}: ${String(fields[index + 1])}\r\n`;
+  }
+  return Buffer.concat([Buffer.from(`${head}\r\n`), body]);
+};

@@ -1,0 +1,187 @@
+import type { IncomingMessage } from 'node:http';
+import { MAX_URL_PATH_CHARS } from '../../contract/index.ts';
+import { fail, failure, ok, type Result } from '../../kit/index.ts';
+import { canonicalPath, parseHost } from '../../policy/index.ts';
+import type { Destination, HeaderPairs } from './inject.ts';
+import type { Refusal } from './refuse.ts';
+
+/** Largest header section of a request or an answer, in bytes. */
+export const MAX_HEADER_BYTES = 65_536;
+/** Most header fields of one request. */
+export const MAX_HEADER_FIELDS = 256;
+/** Longest request target, in characters. */
+export const MAX_TARGET_CHARS = MAX_URL_PATH_CHARS;
+
+/** Methods that are never passed on: one echoes headers back, the other opens a tunnel inside the tunnel. */
+const REFUSED_METHODS = new Set(['TRACE', 'TRACK', 'CONNECT']);
+const METHOD = /^[A-Z][A-Z-]{0,31}$/;
+const LENGTH = /^[0-9]{1,15}$/;
+const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+// oxlint-disable-next-line no-control-regex -- control characters are what is refused
+const FIELD_CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+/** Fields that may come once only: two of them are read differently by different servers. */
+const ONCE = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'content-type',
+  'authorization',
+  'expect',
+  'upgrade',
+  'proxy-authorization',
+  'te',
+  'content-encoding',
+]);
+/** Fields that name another method than the request line does. */
+const METHOD_OVERRIDE = new Set(['x-http-method-override', 'x-http-method', 'x-method-override']);
+
+export type RequestHead = {
+  readonly method: string;
+  /** Path and query, as they go upstream. */
+  readonly target: string;
+  readonly headers: HeaderPairs;
+  readonly framing:
+    | { readonly type: 'none' }
+    | { readonly type: 'length'; readonly bytes: number }
+    | { readonly type: 'chunked' };
+  readonly expectsContinue: boolean;
+};
+
+const refuse = (code: Refusal['code'], message: string, hint?: string): Result<never, Refusal> => ({
+  ok: false,
+  error: failure(code, message, hint),
+});
+
+/** Raw name and value pairs, order and spelling kept. */
+export const pairsOf = (raw: readonly string[]): HeaderPairs => {
+  const pairs: (readonly [string, string])[] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  }
+  return pairs;
+};
+
+/** Whether an authority (`HOST[:PORT]`) means exactly this destination. */
+export const sameAuthority = (text: string, to: Destination): boolean => {
+  const match = /^(\[[^\]]*\]|[^:[\]@/?#\\]*)(?::([0-9]{1,5}))?$/.exec(text);
+  const [, hostText, portText] = match ?? [];
+  if (hostText === undefined || hostText === '') return false;
+  const host = parseHost(hostText);
+  const port = portText === undefined ? (to.tls ? 443 : 80) : Number(portText);
+  return host.ok && host.value === to.host && port === to.port;
+};
+
+/** The origin-form target: as sent, or taken out of an absolute-form one that names this destination. */
+const originForm = (method: string, url: string, to: Destination): Result<string, Refusal> => {
+  if (url.startsWith('/')) return ok(url);
+  if (url === '*') {
+    return method === 'OPTIONS'
+      ? ok('*')
+      : refuse('egress.bad-request', 'The target * goes with OPTIONS alone.');
+  }
+  const match = /^(https?):\/\/([^/?#]*)(\/[^#]*)?(\?[^#]*)?$/i.exec(url);
+  const [, scheme, authority, path = '', query = ''] = match ?? [];
+  if (scheme === undefined || authority === undefined) {
+    return refuse('egress.bad-request', 'The request target is neither a path nor a URL.');
+  }
+  if ((scheme.toLowerCase() === 'https') !== to.tls || !sameAuthority(authority, to)) {
+    return refuse(
+      'egress.authority-mismatch',
+      'The request target names another destination than the connection.',
+    );
+  }
+  return ok(`${path === '' ? '/' : path}${query}`);
+};
+
+const framingOf = (headers: HeaderPairs): Result<RequestHead['framing'], Refusal> => {
+  const value = (wanted: string): string | undefined =>
+    headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
+  const length = value('content-length');
+  const coding = value('transfer-encoding');
+  if (length !== undefined && coding !== undefined) {
+    return refuse(
+      'egress.bad-request',
+      'The request has both Content-Length and Transfer-Encoding.',
+    );
+  }
+  if (coding !== undefined) {
+    return coding.toLowerCase() === 'chunked'
+      ? ok({ type: 'chunked' })
+      : refuse('egress.bad-request', 'The transfer encoding is not plain chunked.');
+  }
+  if (length === undefined) return ok({ type: 'none' });
+  return LENGTH.test(length)
+    ? ok({ type: 'length', bytes: Number(length) })
+    : refuse('egress.bad-request', 'The Content-Length is not a number.');
+};
+
+/**
+ * Judges a request's head beyond what Node's strict parser refuses: one meaning for host, path and
+ * framing, or none. Host first, so that a mismatch is told as one.
+ */
+export const readRequestHead = (
+  request: IncomingMessage,
+  to: Destination,
+): Result<RequestHead, Refusal> => {
+  const headers = pairsOf(request.rawHeaders);
+  const method = request.method ?? '';
+  const url = request.url ?? '';
+  if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0') {
+    return refuse('egress.bad-request', 'The HTTP version is not 1.0 or 1.1.');
+  }
+  if (headers.length > MAX_HEADER_FIELDS)
+    return refuse('egress.too-large', 'The request has too many header fields.');
+  if (url.length > MAX_TARGET_CHARS)
+    return refuse('egress.too-large', 'The request target is too long.');
+  const seen = new Set<string>();
+  for (const [rawName, value] of headers) {
+    const name = rawName.toLowerCase();
+    if (!FIELD_NAME.test(rawName))
+      return refuse('egress.bad-request', 'A header field name has characters that none has.');
+    if (FIELD_CONTROL.test(value))
+      return refuse('egress.bad-request', `The header ${name} has control characters in it.`);
+    if (METHOD_OVERRIDE.has(name))
+      return refuse('egress.method-refused', `The header ${name} would change the method.`);
+    if (ONCE.has(name) && seen.has(name))
+      return refuse('egress.bad-request', `The header ${name} occurs twice.`);
+    seen.add(name);
+  }
+  const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  if (host === undefined) return refuse('egress.bad-request', 'The request has no Host header.');
+  if (!sameAuthority(host, to)) {
+    return refuse(
+      'egress.authority-mismatch',
+      `The Host header does not name ${to.host}:${String(to.port)}, where the connection goes.`,
+    );
+  }
+  if (REFUSED_METHODS.has(method) || !METHOD.test(method)) {
+    return refuse('egress.method-refused', 'That method is never passed on.');
+  }
+  const target = originForm(method, url, to);
+  if (!target.ok) return target;
+  const framing = framingOf(headers);
+  if (!framing.ok) return framing;
+  if (request.httpVersion === '1.0' && framing.value.type === 'chunked') {
+    return refuse('egress.bad-request', 'HTTP/1.0 knows no chunked encoding.');
+  }
+  const expect = headers.find(([name]) => name.toLowerCase() === 'expect')?.[1];
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    return refuse('egress.bad-request', 'The Expect header asks for something unknown.');
+  }
+  const upgrade = headers.find(([name]) => name.toLowerCase() === 'upgrade')?.[1];
+  // h2c is an offer that a server may ignore; every other upgrade is a demand.
+  if (upgrade !== undefined && upgrade.toLowerCase() !== 'h2c') {
+    return refuse('egress.upgrade-refused', 'That protocol upgrade is not passed on yet.');
+  }
+  if (target.value !== '*') {
+    const path = canonicalPath(target.value);
+    if (!path.ok) return fail('egress.bad-path', path.error.message, path.error.hint);
+  }
+  return ok({
+    method,
+    target: target.value,
+    headers,
+    framing: framing.value,
+    expectsContinue: expect !== undefined,
+  });
+};

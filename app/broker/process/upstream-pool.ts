@@ -1,0 +1,67 @@
+import { Agent, type ClientRequestArgs, type RequestOptions } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Dial, DialFailure, Upstream } from './dial.ts';
+
+/** Most connections to one server at once. */
+export const MAX_SOCKETS_PER_UPSTREAM = 256;
+/** Most idle connections kept for one server. */
+export const MAX_IDLE_PER_UPSTREAM = 16;
+/** How long an idle connection is kept, in milliseconds, where the server gives no hint: below the usual five seconds. */
+export const IDLE_UPSTREAM_MS = 4500;
+
+/** The throw that carries an expected dial failure through Node's agent. */
+export class DialError extends Error {
+  readonly failure: DialFailure;
+  constructor(of: DialFailure) {
+    super(of.message);
+    this.name = 'DialError';
+    this.failure = of;
+  }
+}
+
+export type UpstreamOptions = RequestOptions & { readonly upstream: Upstream };
+
+/** Kept connections to servers: each was judged when it was dialled and serves only the destination it was dialled for. */
+export type UpstreamPool = {
+  readonly agent: Agent;
+  /** The judged address behind a connection. */
+  readonly addressOf: (socket: Duplex) => string | undefined;
+  readonly close: () => void;
+};
+
+const upstreamOf = (options: unknown): Upstream => (options as UpstreamOptions).upstream;
+
+export const createUpstreamPool = (dial: Dial): UpstreamPool => {
+  const addresses = new WeakMap<Duplex, string>();
+  const agent = new Agent({
+    keepAlive: true,
+    maxSockets: MAX_SOCKETS_PER_UPSTREAM,
+    maxFreeSockets: MAX_IDLE_PER_UPSTREAM,
+    scheduling: 'lifo',
+    timeout: IDLE_UPSTREAM_MS,
+  });
+  // Node's own naming knows nothing of our destinations: scheme, host and port are the whole identity.
+  agent.getName = (options) => {
+    const { host, port, tls } = upstreamOf(options);
+    return `${tls ? 'https' : 'http'}:${host}:${String(port)}`;
+  };
+  agent.createConnection = (
+    options: ClientRequestArgs,
+    callback?: (failure: Error | null, stream: Duplex) => void,
+  ): undefined => {
+    const done = callback as unknown as (failure: Error | null, stream?: Duplex) => void;
+    dial(upstreamOf(options)).then(
+      (dialled) => {
+        if (!dialled.ok) {
+          done(new DialError(dialled.error));
+          return;
+        }
+        addresses.set(dialled.value.socket, dialled.value.address);
+        done(null, dialled.value.socket);
+      },
+      (bug: unknown) => done(bug instanceof Error ? bug : new Error(String(bug))),
+    );
+    return undefined;
+  };
+  return { agent, addressOf: (socket) => addresses.get(socket), close: () => agent.destroy() };
+};

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import {
+  CODE_LIST,
+  CredentialDraft,
+  DnsDraft,
+  EgressDraft,
+  GapDraft,
+  MAX_HOST_CHARS,
+  MAX_MESSAGE_CHARS,
+  MAX_SECRET_CHARS,
+  Name,
+  Port,
+  Program,
+  SessionId,
+} from '../contract/index.ts';
+import { parseHost, type CanonicalHost } from '../policy/index.ts';
+
+/** Most records in one message from the broker process. */
+export const MAX_BATCH_RECORDS = 256;
+/** Most characters of one PEM text handed to the broker process. */
+export const MAX_PEM_CHARS = 4 * 1024 * 1024;
+
+const Address = z.string().max(64);
+const CanonicalHostText = z
+  .string()
+  .max(MAX_HOST_CHARS)
+  .refine((text) => {
+    const host = parseHost(text);
+    return host.ok && host.value === text;
+  }, 'not a canonical host')
+  .transform((text) => text as CanonicalHost);
+
+const HostRule = z
+  .strictObject({
+    type: z.enum(['exact', 'suffix']),
+    host: CanonicalHostText,
+    port: Port.optional(),
+  })
+  .transform(({ type, host, port }) => ({ type, host, port }));
+const NamedRule = z.strictObject({ rule: HostRule, words: z.string().max(MAX_MESSAGE_CHARS) });
+const Network = z
+  .strictObject({
+    default: z.enum(['deny', 'allow']),
+    allow: z.array(NamedRule).max(4096),
+    deny: z.array(NamedRule).max(4096),
+    resolve: z
+      .array(
+        z.strictObject({
+          host: z.string().max(MAX_HOST_CHARS),
+          port: Port,
+          address: Address,
+          addressPort: Port,
+        }),
+      )
+      .max(1024),
+    dns: z.strictObject({ address: Address, port: Port }).optional(),
+  })
+  .transform((network) => ({ ...network, dns: network.dns }));
+const Site = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('header'), name: z.string().max(128) }),
+  z.strictObject({ type: z.literal('authorization') }),
+  z.strictObject({ type: z.literal('basic') }),
+]);
+const Grant = z.strictObject({
+  credential: Name,
+  kind: z.string().max(128),
+  hosts: z.array(HostRule).max(256),
+  sites: z.array(Site).max(32),
+  placeholder: z.string().min(16).max(MAX_SECRET_CHARS),
+  env: z.array(z.string().max(128)).max(32),
+});
+
+/** All that the broker process knows. Travels over IPC only: never an argument, never a variable. */
+export const ProcessSpec = z.strictObject({
+  session: SessionId,
+  linkFolder: z.string().min(1).max(4096),
+  network: Network,
+  credentials: z
+    .array(z.strictObject({ grant: Grant, secret: z.string().min(1).max(MAX_SECRET_CHARS) }))
+    .max(256),
+  /** Every authority trusted upstream, PEM. */
+  upstreamAuthorities: z.array(z.string().max(MAX_PEM_CHARS)).max(2048),
+  authority: z.strictObject({
+    certificatePem: z.string().max(MAX_PEM_CHARS),
+    privateKeyPem: z.string().max(MAX_PEM_CHARS),
+  }),
+});
+export type ProcessSpec = z.infer<typeof ProcessSpec>;
+
+const CallId = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+/** Host to broker process. */
+export const ToProcess = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('start'), spec: ProcessSpec }),
+  z.strictObject({ type: z.literal('program'), id: CallId, program: Program.optional() }),
+  /** Records up to `batch` have been taken; the next batch may come. */
+  z.strictObject({ type: z.literal('taken') }),
+  z.strictObject({ type: z.literal('close') }),
+]);
+export type ToProcess = z.infer<typeof ToProcess>;
+
+const Flow = z.strictObject({
+  protocol: z.enum(['tcp', 'udp']),
+  family: z.union([z.literal(4), z.literal(6)]),
+  localAddress: Address,
+  localPort: z.int().min(0).max(65_535),
+  remoteAddress: Address,
+  remotePort: z.int().min(0).max(65_535),
+});
+
+/** The kinds of event that a broker process may write; all others are the host's. */
+export const BrokerDraft = z.discriminatedUnion('kind', [
+  EgressDraft,
+  DnsDraft,
+  CredentialDraft,
+  GapDraft,
+]);
+export type BrokerDraft = z.infer<typeof BrokerDraft>;
+
+/** Broker process to host. Hostile until parsed: the process reads what the sandbox sends. */
+export const FromProcess = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('ready') }),
+  z.strictObject({
+    type: z.literal('failed'),
+    code: z.enum(CODE_LIST),
+    message: z.string().max(MAX_MESSAGE_CHARS),
+  }),
+  z.strictObject({ type: z.literal('linked') }),
+  z.strictObject({
+    type: z.literal('events'),
+    drafts: z.array(BrokerDraft).max(MAX_BATCH_RECORDS),
+  }),
+  z.strictObject({ type: z.literal('open'), draft: EgressDraft }),
+  z.strictObject({ type: z.literal('identify'), id: CallId, flow: Flow }),
+  z.strictObject({ type: z.literal('closed') }),
+]);
+export type FromProcess = z.infer<typeof FromProcess>;
