@@ -8,6 +8,8 @@ import { tarOf, type TarEntry } from './tarball.ts';
 
 /** How many of a failed step's last output lines are shown. */
 export const MAX_OUTPUT_LINES = 12;
+/** Words of a build that its own session gave up. */
+export const CALLED_OFF = 'was called off';
 const MAX_LINE_CHARS = 400;
 const TERMINAL_SEQUENCES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g');
 
@@ -123,7 +125,7 @@ export const buildImage = async (
     signal.throwIfAborted();
   } catch (thrown) {
     if (signal.aborted) {
-      return fail('image.build-failed', `Building the ${image.name} image was called off.`);
+      return fail('image.build-failed', `Building the ${image.name} image ${CALLED_OFF}.`);
     }
     return err(engineFailure(thrown, `Building the ${image.name} image`));
   }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
-import type { AssistantName, Progress } from '../contract/index.ts';
+import type { AssistantName } from '../contract/index.ts';
 import { err, ok, type Clock, type Result, type Scope } from '../kit/index.ts';
-import { hostAptSources } from './apt-sources.ts';
+import { hostAptSources, type AptSources } from './apt-sources.ts';
 import { ASSISTANT_IMAGES, VERSION_ARGUMENT } from './assistants.ts';
 import { ensureDistribution, imageId } from './distribution.ts';
 import { engineFailure } from './failure.ts';
-import { hostAuthorities } from './host-authorities.ts';
-import { buildImage } from './image-build.ts';
+import { hostAuthorities, type HostAuthority } from './host-authorities.ts';
+import { buildImage, CALLED_OFF, type BuildRequest } from './image-build.ts';
 import { contextEntries, type ContextSources } from './image-context.ts';
 import { readImageFolder, type ImageFolder } from './image-recipe.ts';
 import { LABEL } from './labels.ts';
@@ -69,12 +69,29 @@ const imageNameOf = (assistant: AssistantName): string =>
   ASSISTANT_IMAGES[assistant].folder.split('/').at(-1) ?? assistant;
 
 type Report = (message: string, fraction?: number) => void;
-type Step = { readonly report: Report; readonly signal: AbortSignal; readonly build: boolean };
+type Found = Result<string | undefined, EngineFailure>;
+/** One ask: each image and each fact about this machine is looked at once in it. */
+type Step = {
+  readonly report: Report;
+  readonly signal: AbortSignal;
+  readonly mayBuild: boolean;
+  readonly found: Map<string, Promise<Found>>;
+  readonly facts: {
+    readonly apt: Promise<AptSources | undefined>;
+    readonly authorities: () => readonly HostAuthority[];
+  };
+};
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+};
 
 /** Builds and finds images. Two asks for the same image at once share one build. */
 export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
   const { docker } = deps;
-  const underWay = new Map<string, Promise<Result<string | undefined, EngineFailure>>>();
+  const building = new Map<string, Promise<Found>>();
+  const node = once(() => nodeRuntime(deps.architecture, deps.env, scope, scope.signal));
 
   const read = (name: string): Promise<Result<ImageFolder, EngineFailure>> =>
     readImageFolder(join(deps.imagesFolder, folderOf(name)), name);
@@ -96,21 +113,25 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
   };
 
   /** Id of the image with this name; undefined where it is not there and must not be built. */
-  const ensure = async (
-    name: string,
-    step: Step,
-    depth = 0,
-  ): Promise<Result<string | undefined, EngineFailure>> => {
-    const image = await read(name);
-    if (!image.ok) return image;
+  const ensure = (name: string, step: Step, depth = 0): Promise<Found> => {
+    const known = step.found.get(name);
+    if (known !== undefined) return known;
+    const found = ensureOnce(name, step, depth);
+    step.found.set(name, found);
+    return found;
+  };
+
+  const ensureOnce = async (name: string, step: Step, depth: number): Promise<Found> => {
     if (depth > MAX_DEPTH) {
       return err({ code: 'image.build-failed', message: `The ${name} image stands on itself.` });
     }
+    const image = await read(name);
+    if (!image.ok) return image;
     const { recipe } = image.value;
-    let apt = await hostAptSources(deps.env);
+    let apt = await step.facts.apt;
     let below: string | undefined;
     if (recipe.base === null) {
-      const found = step.build
+      const found = step.mayBuild
         ? await ensureDistribution(docker, {
             install: deps.installId,
             env: deps.env,
@@ -132,39 +153,54 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
 
     const sources: ContextSources = {
       authorities: recipe.context.some((item) => item === 'certificates' || item === 'apt')
-        ? hostAuthorities(deps.env)
+        ? step.facts.authorities()
         : [],
       apt,
       architecture: deps.architecture,
-      node: () => nodeRuntime(deps.architecture, deps.env, scope, step.signal),
+      node,
     };
     const entries = await contextEntries(image.value, sources);
     if (!entries.ok) return entries;
     const args = { ...recipe.args, ...registryArgument(deps.env) };
     const tag = imageTag(name, await hashEntries(entries.value), below, args);
     const present = await imageId(docker, tag);
-    if (present !== undefined || !step.build) return ok(present);
+    if (present !== undefined || !step.mayBuild) return ok(present);
 
     const version = recipe.args[VERSION_ARGUMENT];
-    const built = await buildImage(
-      docker,
-      {
-        image: image.value,
-        entries: entries.value,
-        tag,
-        args: { ...proxyArguments(deps.env), ...args, BASE: below },
-        labels: {
-          [LABEL.install]: deps.installId,
-          [LABEL.image]: name,
-          ...(version === undefined ? {} : { [LABEL.version]: version }),
-        },
+    const request: BuildRequest = {
+      image: image.value,
+      entries: entries.value,
+      tag,
+      args: { ...proxyArguments(deps.env), ...args, BASE: below },
+      labels: {
+        [LABEL.install]: deps.installId,
+        [LABEL.image]: name,
+        ...(version === undefined ? {} : { [LABEL.version]: version }),
       },
-      step.report,
-      step.signal,
-    );
+    };
+    return buildShared(request, step);
+  };
+
+  const build = async (request: BuildRequest, step: Step): Promise<Found> => {
+    const built = await buildImage(docker, request, step.report, step.signal);
     if (!built.ok) return built;
-    await prune(name, tag);
-    return ok(await imageId(docker, tag));
+    await prune(request.image.name, request.tag);
+    return ok(await imageId(docker, request.tag));
+  };
+
+  /** Sessions that need the same image at once wait for one build; who called theirs off does not fail the others. */
+  const buildShared = async (request: BuildRequest, step: Step): Promise<Found> => {
+    for (;;) {
+      const running = building.get(request.tag);
+      if (running === undefined) {
+        const made = build(request, step).finally(() => building.delete(request.tag));
+        building.set(request.tag, made);
+        return made;
+      }
+      step.report(`waiting for the ${request.image.name} image, which another session builds`);
+      const made = await running;
+      if (made.ok || !made.error.message.includes(CALLED_OFF) || step.signal.aborted) return made;
+    }
   };
 
   const presentDistribution = async (
@@ -177,15 +213,16 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
     return ok(pulled === undefined ? undefined : { id: pulled, suite: 'bookworm' });
   };
 
-  const shared = (name: string, step: Step): Promise<Result<string | undefined, EngineFailure>> => {
-    const running = underWay.get(name);
-    if (running !== undefined) return running;
-    const made = ensure(name, step)
-      .catch((thrown: unknown) => err(engineFailure(thrown, `Preparing the ${name} image`)))
-      .finally(() => underWay.delete(name));
-    underWay.set(name, made);
-    return made;
-  };
+  const newStep = (mayBuild: boolean, report: Report, signal: AbortSignal): Step => ({
+    mayBuild,
+    report,
+    signal,
+    found: new Map(),
+    facts: {
+      apt: hostAptSources(deps.env),
+      authorities: once(() => hostAuthorities(deps.env)),
+    },
+  });
 
   return {
     imageState: async (assistant) => {
@@ -193,7 +230,7 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
       const image = await read(name);
       const version = image.ok ? image.value.recipe.args[VERSION_ARGUMENT] : undefined;
       const about = version === undefined ? {} : { version };
-      const quiet: Step = { report: () => undefined, signal: scope.signal, build: false };
+      const quiet = newStep(false, () => undefined, scope.signal);
       try {
         const found = await ensure(name, quiet);
         if (!found.ok) return { state: 'unknown', ...about };
@@ -206,26 +243,23 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
     ensureImages: async (assistant, onProgress, signal) => {
       const names = ['base', 'gateway', 'guard', imageNameOf(assistant)];
       const ids: string[] = [];
-      for (const [index, name] of names.entries()) {
-        const report: Report = (message, fraction) => {
-          const progress: Progress = { step: 'images', message };
-          const known =
-            fraction === undefined ? {} : { fraction: (index + fraction) / names.length };
-          onProgress({ ...progress, ...known });
-        };
-        const made = await shared(name, {
-          report,
-          signal: AbortSignal.any([signal, scope.signal]),
-          build: true,
-        });
+      let index = 0;
+      const report: Report = (message, fraction) => {
+        const known = fraction === undefined ? {} : { fraction: (index + fraction) / names.length };
+        onProgress({ step: 'images', message, ...known });
+      };
+      const step = newStep(true, report, AbortSignal.any([signal, scope.signal]));
+      for (const name of names) {
+        const made = await ensure(name, step).catch((thrown: unknown) =>
+          err(engineFailure(thrown, `Preparing the ${name} image`)),
+        );
         if (!made.ok) return made;
         if (made.value === undefined) {
-          return err({
-            code: 'image.build-failed',
-            message: `The ${name} image was not there after its build.`,
-          });
+          const message = `The ${name} image was not there after its build.`;
+          return err({ code: 'image.build-failed', message });
         }
         ids.push(made.value);
+        index += 1;
       }
       const [, gateway = '', guard = '', sandbox = ''] = ids;
       return ok({ sandbox, gateway, guard });
