@@ -23,7 +23,7 @@ import { etcFiles, etcMounts, SANDBOX_HOME, SANDBOX_HOSTNAME } from './etc-files
 import { sandboxLimits } from './limits.ts';
 import type { SessionPaths } from './paths.ts';
 import { planSession } from './plan-session.ts';
-import { together, within } from './together.ts';
+import { together, unlessAborted, within } from './together.ts';
 
 /** How long the gateway may take to connect to the broker. */
 export const LINK_TIMEOUT_MS = 20_000;
@@ -114,6 +114,7 @@ export const startParts = async (
   const now = (): string => isoTime(deps.clock.now());
   const begin = (step: StartStep, message: string): void => on.onProgress({ step, message });
 
+  held.defer(() => rm(paths.run, { recursive: true, force: true }));
   begin('engine', 'looking for the container engine');
   const project = await resolveProject(request.project);
   const engine = unwrap(await deps.engine());
@@ -121,7 +122,6 @@ export const startParts = async (
   on.onDone('engine');
 
   // Set up in the reverse of the order they go in; a scope closes last in, first out.
-  held.defer(() => rm(paths.run, { recursive: true, force: true }));
   await mkdir(paths.link, { recursive: true, mode: 0o700 });
   await mkdir(paths.guard, { recursive: true, mode: 0o700 });
   await mkdir(paths.etc, { recursive: true, mode: 0o755 });
@@ -284,7 +284,14 @@ export const startParts = async (
         on.onDone('guard');
       },
       () =>
-        writeHome(engine, inside.id, user, env, assistantHome(request.assistant, project, grants)),
+        writeHome(
+          engine,
+          inside.id,
+          user,
+          env,
+          assistantHome(request.assistant, project, grants),
+          signal,
+        ),
     ]);
   };
   await together(abort, [
@@ -375,6 +382,7 @@ const writeHome = async (
   user: SandboxUser,
   env: Readonly<Record<string, string>>,
   files: ReturnType<typeof assistantHome>,
+  signal: AbortSignal,
 ): Promise<void> => {
   const command = homeWriter(files);
   if (command === undefined) return;
@@ -389,7 +397,7 @@ const writeHome = async (
       complaint = (complaint + bytes.toString()).slice(-500);
     });
   }
-  const status = await exec.exit;
+  const status = await unlessAborted(signal, exec.exit);
   if (status !== 0) {
     throw new FailureError(
       failure(

@@ -23,6 +23,19 @@ export const together = async (
   if (failed !== undefined) throw failed.why;
 };
 
+/** Waits for something that opens nothing, and no longer than until the signal: whoever stops must not wait for it. */
+export const unlessAborted = async <T>(signal: AbortSignal, task: Promise<T>): Promise<T> => {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const leave = (): void => reject(signal.reason);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return await Promise.race([task, promise]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+};
+
 /** Waits no longer than `ms`: the task gets a signal that fires then, and the failure names what was waited for. */
 export const within = async <T>(
   clock: Clock,
@@ -33,7 +46,8 @@ export const within = async <T>(
   const late = new AbortController();
   const cancel = clock.after(limit.ms, () => late.abort(new FailureError(limit.late)));
   try {
-    return await task(AbortSignal.any([signal, late.signal]));
+    const either = AbortSignal.any([signal, late.signal]);
+    return await unlessAborted(either, task(either));
   } catch (why) {
     throw late.signal.aborted ? late.signal.reason : why;
   } finally {
