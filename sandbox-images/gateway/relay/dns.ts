@@ -60,12 +60,14 @@ export const listenDns = (
   onFailure: (failure: Error) => void,
 ): DatagramSocket => {
   const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6 });
+  const reply = async (query: Buffer, source: Endpoint): Promise<void> => {
+    const answer = await ask(query, source);
+    // The asker may be gone: its own loss.
+    if (answer !== undefined) socket.send(answer, source.port, source.address, () => undefined);
+  };
   socket.on('message', (query, { address, port: from }) => {
     if (query.length > MAX_UDP_QUERY_BYTES) return;
-    void ask(query, { address, port: from }).then((answer) => {
-      // The asker may be gone: its own loss.
-      if (answer !== undefined) socket.send(answer, from, address, () => undefined);
-    });
+    void reply(query, { address, port: from });
   });
   socket.on('error', onFailure);
   socket.bind(port, family === 4 ? '127.0.0.1' : '::1');
@@ -74,9 +76,21 @@ export const listenDns = (
 
 /** Serves DNS over TCP: each message after two bytes of length (RFC 1035 4.2.2), answers in any order (RFC 7766). */
 export const serveDnsConnection = (socket: Socket, source: Endpoint, ask: Ask): void => {
-  let pending = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
   let underWay = 0;
   let ended = false;
+  const reply = async (query: Buffer): Promise<void> => {
+    const answer = await ask(query, source);
+    underWay -= 1;
+    if (answer === undefined || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(answer.length);
+    socket.write(Buffer.concat([length, answer]));
+    take();
+  };
   const take = (): void => {
     while (underWay < MAX_QUERIES_PER_CONNECTION && pending.length >= 2) {
       const bytes = pending.readUInt16BE(0);
@@ -84,17 +98,7 @@ export const serveDnsConnection = (socket: Socket, source: Endpoint, ask: Ask): 
       const query = Buffer.from(pending.subarray(2, 2 + bytes));
       pending = pending.subarray(2 + bytes);
       underWay += 1;
-      void ask(query, source).then((answer) => {
-        underWay -= 1;
-        if (answer === undefined || socket.destroyed) {
-          socket.destroy();
-          return;
-        }
-        const length = Buffer.alloc(2);
-        length.writeUInt16BE(answer.length);
-        socket.write(Buffer.concat([length, answer]));
-        take();
-      });
+      void reply(query);
     }
     if (underWay >= MAX_QUERIES_PER_CONNECTION) socket.pause();
     else if (!ended) socket.resume();

@@ -91,6 +91,16 @@ export const createLink = (socketPath: string, version: string): Link => {
       setTimeout(dial, wait);
       wait = Math.min(wait * 2, RECONNECT_MOST_MS);
     };
+    const greet = async (): Promise<void> => {
+      const body = Buffer.from(JSON.stringify({ version }));
+      const options = { type: 'application/json', body, timeoutMs: HELLO_TIMEOUT_MS };
+      if ((await post('/hello', options)) === undefined) {
+        end();
+        return;
+      }
+      greeted = true;
+      wait = RECONNECT_FIRST_MS;
+    };
     next.on('error', end);
     next.on('close', end);
     next.on('goaway', end);
@@ -98,19 +108,7 @@ export const createLink = (socketPath: string, version: string): Link => {
     next.once('remoteSettings', () => {
       next.setLocalWindowSize(LINK_WINDOW_BYTES);
       session = next;
-      const body = Buffer.from(JSON.stringify({ version }));
-      void post('/hello', {
-        type: 'application/json',
-        body,
-        timeoutMs: HELLO_TIMEOUT_MS,
-      }).then((answer) => {
-        if (answer === undefined) {
-          end();
-          return;
-        }
-        greeted = true;
-        wait = RECONNECT_FIRST_MS;
-      });
+      void greet();
     });
   };
   dial();
