@@ -1,4 +1,14 @@
-import { mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Broker, BrokerCredential } from '../broker/port.ts';
 import {
@@ -221,6 +231,8 @@ export const startParts = async (
   const grants = credentials.map(({ grant }) => grant);
   const env = unwrap(sandboxEnvironment(id, request.assistant, grants));
 
+  await shareLink(paths.link, user);
+
   let gateway: Running | undefined;
   const files = etcFiles(user, parts.broker.trustBundle);
   await together(abort, [
@@ -317,6 +329,21 @@ export const startParts = async (
     sandbox,
     guardContainer,
   };
+};
+
+/**
+ * Run by root, the gateway is another user than we. Its group may pass through the link folder and
+ * connect, and can change nothing there; the run folder above keeps everybody else of the host out.
+ */
+const shareLink = async (folder: string, user: SandboxUser): Promise<void> => {
+  const uid = process.getuid?.();
+  if (uid !== 0) return;
+  await chown(folder, uid, user.gid);
+  await chmod(folder, 0o710);
+  for (const name of await readdir(folder)) {
+    await chown(join(folder, name), uid, user.gid);
+    await chmod(join(folder, name), 0o660);
+  }
 };
 
 /** Rejects as soon as the container ends, with what it said last. */

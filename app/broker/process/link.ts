@@ -1,4 +1,4 @@
-import { chmod, lstat, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, unlink } from 'node:fs/promises';
 import {
   constants,
   createServer,
@@ -87,7 +87,7 @@ export const createLinkServer = (deps: LinkDeps): Http2Server => {
   const sessions = new Set<ServerHttp2Session>();
 
   const onConnect = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
-    const destination = parseEndpoint(String(headers[':authority'] ?? ''));
+    const destination = parseEndpoint(headers[':authority'] ?? '');
     const source = parseEndpoint(String(headers['glovebox-source'] ?? ''));
     if (destination === undefined) {
       answer(stream, 400);
@@ -199,12 +199,15 @@ export const createLinkServer = (deps: LinkDeps): Http2Server => {
   return server;
 };
 
+/** The one right others may have on the link folder: its group, the gateway's, may pass through. */
+const GROUP_PASSES = 0o010;
+
 /** Listens on the link folder's socket: removes what a dead process of ours left there, and nothing else. */
 export const listenLink = async (server: Http2Server, folder: string): Promise<void> => {
   const found = await lstat(folder);
   const uid = process.getuid?.();
-  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
-    throw new Error(`the link folder ${folder} is not a folder that this user alone can enter`);
+  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077 & ~GROUP_PASSES) !== 0) {
+    throw new Error(`the link folder ${folder} is not a folder that this user alone can change`);
   }
   const path = join(folder, LINK_SOCKET);
   const stale = await lstat(path).catch(() => undefined);
@@ -221,5 +224,8 @@ export const listenLink = async (server: Http2Server, folder: string): Promise<v
       resolve();
     });
   });
-  await chmod(path, 0o600);
+  // Run by root, the gateway is another user than we: the folder's group lets it connect, no more.
+  const shared = (found.mode & GROUP_PASSES) !== 0;
+  if (shared) await chown(path, found.uid, found.gid);
+  await chmod(path, shared ? 0o660 : 0o600);
 };
