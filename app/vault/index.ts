@@ -1,0 +1,2 @@
+export type { Vault, VaultFailure, VaultOptions } from './port.ts';
+export { openVault } from './vault.ts';

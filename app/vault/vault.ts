@@ -1,0 +1,283 @@
+import { join } from 'node:path';
+import { Name, VariableName, type CredentialSummary, type VaultStatus } from '../contract/index.ts';
+import {
+  err,
+  fail,
+  failure,
+  isoTime,
+  ok,
+  systemClock,
+  type Clock,
+  type Result,
+} from '../kit/index.ts';
+import { checkSecret, formatHostRule, kindInfo, parseHostRule } from '../policy/index.ts';
+import {
+  MAX_CREDENTIALS,
+  readCatalog,
+  writeCatalog,
+  type Catalog,
+  type Entry,
+  type StoreName,
+} from './catalog.ts';
+import { chooseStore, unlockSealed, type Choice } from './choose-store.ts';
+import { withLock } from './lock.ts';
+import type { Vault, VaultFailure, VaultOptions } from './port.ts';
+import { makePrivateFolder } from './private-file.ts';
+import type { SecretStore } from './store.ts';
+
+const summaryOf = (entry: Entry): CredentialSummary => {
+  const { name, kind, hosts, env, addedAt, rotatedAt } = entry;
+  return {
+    name,
+    kind,
+    hosts,
+    addedAt,
+    ...(env === undefined ? {} : { env }),
+    ...(rotatedAt === undefined ? {} : { rotatedAt }),
+  };
+};
+
+const wordsOf = (store: StoreName): string => (store === 'sealed' ? 'sealed file' : 'keychain');
+
+const stateOf = ({ store, problem, opened }: Choice): VaultStatus['state'] => {
+  if (opened) return 'open';
+  if (store === undefined) return 'unavailable';
+  if (problem === undefined) return 'locked';
+  return problem.code === 'vault.locked' || problem.code === 'vault.passphrase'
+    ? 'locked'
+    : 'unavailable';
+};
+
+/** What the user is told where the store is another than last time and secrets stayed behind. */
+const changeOf = (
+  before: StoreName | undefined,
+  now: StoreName | undefined,
+  catalog: Catalog,
+): VaultFailure | undefined => {
+  const left = catalog.entries.filter(({ store }) => store !== now).length;
+  if (before === undefined || now === undefined || left === 0) return undefined;
+  const other: StoreName = now === 'sealed' ? 'keychain' : 'sealed';
+  return failure(
+    'vault.unavailable',
+    `Secrets are kept in the ${wordsOf(now)} now; ${left} stay behind in the ${wordsOf(other)}.`,
+    `Nothing is lost: GLOVEBOX_VAULT=${other} brings them back.`,
+  );
+};
+
+const notFound = (name: string): Result<never, VaultFailure> =>
+  fail('credential.not-found', `No credential named ${name} is stored.`);
+
+const elsewhere = (entry: Entry): Result<never, VaultFailure> => {
+  return fail(
+    'vault.unavailable',
+    `The credential ${entry.name} is stored in the ${wordsOf(entry.store)}, which is not in use now.`,
+    `Use it with GLOVEBOX_VAULT=${entry.store}, or remove the credential and add it again.`,
+  );
+};
+
+const parseHosts = (kind: string, hosts: readonly string[] | undefined): Result<string[]> => {
+  const info = kindInfo(kind);
+  if (!info.ok) return info;
+  const formatted: string[] = [];
+  for (const text of hosts ?? info.value.hosts) {
+    const rule = parseHostRule(text);
+    if (!rule.ok) return rule;
+    formatted.push(formatHostRule(rule.value));
+  }
+  return ok(formatted);
+};
+
+/**
+ * Opens the vault of a home. The store is GLOVEBOX_VAULT's; without it the keychain where one
+ * answers, else the sealed file. Where neither can be had the vault still opens, says so in its
+ * status, and every use fails: nothing is ever stored in the clear.
+ */
+export const openVault = async (
+  options: VaultOptions,
+  clock: Clock = systemClock,
+): Promise<Result<Vault, VaultFailure>> => {
+  const folder = join(options.home, 'vault');
+  try {
+    await makePrivateFolder(folder);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : 'the disk refuses';
+    return fail('host.home', `The vault’s folder ${folder} cannot be made: ${why}.`);
+  }
+  const first = await readCatalog(folder);
+  if (!first.ok) return first;
+  const choice = await chooseStore(options, folder, first.value);
+  return choice.ok ? ok(createVault(folder, clock, choice.value, first.value)) : choice;
+};
+
+const createVault = (folder: string, clock: Clock, first: Choice, catalogThen: Catalog): Vault => {
+  let choice = first;
+  const before = catalogThen.store;
+
+  /** The store, opened again where it was not open: the user may have unlocked it since. */
+  const ready = async (): Promise<Result<SecretStore, VaultFailure>> => {
+    const { store, problem, opened } = choice;
+    if (store === undefined) {
+      return err(problem ?? failure('vault.unavailable', 'There is no place for secrets.'));
+    }
+    if (opened) return ok(store);
+    const now = await store.open();
+    choice = { store, problem: now.ok ? undefined : now.error, opened: now.ok };
+    return now.ok ? ok(store) : now;
+  };
+
+  const entryOf = async (
+    name: string,
+  ): Promise<Result<{ catalog: Catalog; entry: Entry }, VaultFailure>> => {
+    const catalog = await readCatalog(folder);
+    if (!catalog.ok) return catalog;
+    const entry = catalog.value.entries.find((one) => one.name === name);
+    return entry === undefined ? notFound(name) : ok({ catalog: catalog.value, entry });
+  };
+
+  const save = (
+    entries: readonly Entry[],
+    store: SecretStore,
+  ): Promise<Result<void, VaultFailure>> =>
+    writeCatalog(folder, { version: 1, store: store.name, entries: [...entries] });
+
+  const status = async (): Promise<VaultStatus> => {
+    const catalog = await readCatalog(folder);
+    const { store, opened } = choice;
+    const problem = catalog.ok
+      ? (choice.problem ?? changeOf(before, store?.name, catalog.value))
+      : catalog.error;
+    return {
+      store: store?.name ?? 'none',
+      state: catalog.ok ? stateOf(choice) : 'unavailable',
+      ...(catalog.ok ? { credentials: catalog.value.entries.length } : {}),
+      ...(problem === undefined ? {} : { problem }),
+    };
+  };
+
+  return {
+    status,
+
+    unlock: async (passphrase) => {
+      if (choice.store?.name === 'keychain') {
+        return fail(
+          'vault.failed',
+          'Secrets are kept in the keychain; it takes no passphrase here.',
+        );
+      }
+      const opened = await withLock(folder, clock, () => unlockSealed(folder, passphrase));
+      if (!opened.ok) return opened;
+      choice = opened.value;
+      return ok(await status());
+    },
+
+    list: async () => {
+      const catalog = await readCatalog(folder);
+      return catalog.ok ? ok(catalog.value.entries.map(summaryOf)) : catalog;
+    },
+
+    add: async ({ name, kind, secret, hosts, env }) => {
+      if (!Name.safeParse(name).success) {
+        return fail(
+          'credential.bad-value',
+          'A name has letters, digits, dots, dashes and underscores.',
+        );
+      }
+      if (env !== undefined && !VariableName.safeParse(env).success) {
+        return fail('credential.bad-value', 'A variable has letters, digits and underscores.');
+      }
+      const rules = parseHosts(kind, hosts);
+      if (!rules.ok) return rules as Result<never, VaultFailure>;
+      const checked = checkSecret(kind, secret.expose());
+      if (!checked.ok) return checked as Result<never, VaultFailure>;
+      return withLock(folder, clock, async () => {
+        const catalog = await readCatalog(folder);
+        if (!catalog.ok) return catalog;
+        const { entries } = catalog.value;
+        if (entries.some((entry) => entry.name === name)) {
+          return fail(
+            'credential.exists',
+            `A credential named ${name} is already stored.`,
+            'Rotate it to give it a new secret, or choose another name.',
+          );
+        }
+        if (entries.length >= MAX_CREDENTIALS) {
+          return fail('vault.failed', `No more than ${MAX_CREDENTIALS} credentials can be stored.`);
+        }
+        const open = await ready();
+        if (!open.ok) return open;
+        const stored = await open.value.set(name, secret);
+        if (!stored.ok) return stored;
+        const entry: Entry = {
+          name,
+          kind,
+          hosts: rules.value,
+          ...(env === undefined ? {} : { env }),
+          addedAt: isoTime(clock.now()),
+          store: open.value.name,
+        };
+        const saved = await save([...entries, entry], open.value);
+        return saved.ok ? ok(summaryOf(entry)) : saved;
+      });
+    },
+
+    rotate: (name, secret) =>
+      withLock(folder, clock, async () => {
+        const found = await entryOf(name);
+        if (!found.ok) return found;
+        const { catalog, entry } = found.value;
+        const checked = checkSecret(entry.kind, secret.expose());
+        if (!checked.ok) return checked as Result<never, VaultFailure>;
+        const open = await ready();
+        if (!open.ok) return open;
+        if (entry.store !== open.value.name) return elsewhere(entry);
+        const stored = await open.value.set(name, secret);
+        if (!stored.ok) return stored;
+        const rotated: Entry = { ...entry, rotatedAt: isoTime(clock.now()) };
+        const saved = await save(
+          catalog.entries.map((one) => (one.name === name ? rotated : one)),
+          open.value,
+        );
+        return saved.ok ? ok(summaryOf(rotated)) : saved;
+      }),
+
+    remove: (name) =>
+      withLock(folder, clock, async () => {
+        const found = await entryOf(name);
+        if (!found.ok) return found;
+        const { catalog, entry } = found.value;
+        const open = await ready();
+        if (!open.ok) return open;
+        if (entry.store !== open.value.name) return elsewhere(entry);
+        const removed = await open.value.remove(name);
+        if (!removed.ok) return removed;
+        return save(
+          catalog.entries.filter((one) => one.name !== name),
+          open.value,
+        );
+      }),
+
+    reveal: async (name) => {
+      const found = await entryOf(name);
+      if (!found.ok) return found;
+      const { entry } = found.value;
+      const open = await ready();
+      if (!open.ok) return open;
+      if (entry.store !== open.value.name) return elsewhere(entry);
+      const secret = await open.value.get(name);
+      if (!secret.ok) return secret;
+      if (secret.value !== undefined)
+        return ok({ summary: summaryOf(entry), secret: secret.value });
+      // A keychain that was locked since says "not there" of everything.
+      const again = await open.value.open();
+      if (!again.ok) {
+        choice = { ...choice, problem: again.error, opened: false };
+        return again;
+      }
+      return fail(
+        'credential.not-found',
+        `The credential ${name} is listed, but its secret is no longer in the store.`,
+        'Rotate it to store its secret anew, or remove it.',
+      );
+    },
+  };
+};
