@@ -1,0 +1,50 @@
+// The widget puts three <style> elements into the page and writes style attributes into its rows. A strict
+// `style-src 'self'` refuses both. Constructed style sheets and the CSSOM say the same and need no exception,
+// so the widget gets a document whose elements speak them.
+
+const styleStandIn = (page: Document): HTMLElement => {
+  const sheet = new CSSStyleSheet();
+  const element = page.createElement('meta');
+  let text = '';
+  page.adoptedStyleSheets.push(sheet);
+  Object.defineProperty(element, 'textContent', {
+    get: () => text,
+    set: (next: string) => {
+      text = next;
+      sheet.replaceSync(next);
+    },
+  });
+  const drop = (): void => {
+    const at = page.adoptedStyleSheets.indexOf(sheet);
+    if (at >= 0) page.adoptedStyleSheets.splice(at, 1);
+  };
+  element.remove = () => {
+    drop();
+    HTMLElement.prototype.remove.call(element);
+  };
+  return element;
+};
+
+const withCssom = <E extends HTMLElement>(element: E): E => {
+  element.setAttribute = (name: string, value: string) => {
+    if (name === 'style') element.style.cssText = value;
+    else HTMLElement.prototype.setAttribute.call(element, name, value);
+  };
+  return element;
+};
+
+/** A view of the page's document for the terminal widget, under which a strict style policy needs no exception. */
+export const createStylesDocument = (page: Document): Document =>
+  new Proxy(page, {
+    get: (target, key) => {
+      if (key === 'createElement') {
+        return (name: string, options?: ElementCreationOptions): HTMLElement => {
+          if (name === 'style') return styleStandIn(page);
+          const element = page.createElement(name, options);
+          return name === 'span' ? withCssom(element) : element;
+        };
+      }
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });

@@ -1,0 +1,56 @@
+import type {
+  AssistantName,
+  MountNote,
+  SessionSummary,
+  StartStep,
+} from '../../app/contract/index.ts';
+import { formatSpan, plural } from './format.ts';
+
+export const ASSISTANT_TITLES: Readonly<Record<AssistantName, string>> = {
+  'claude-code': 'Claude Code',
+  codex: 'Codex',
+  'gemini-cli': 'Gemini CLI',
+  opencode: 'opencode',
+  shell: 'Shell',
+};
+
+export const STEP_TITLES: Readonly<Record<StartStep, string>> = {
+  engine: 'Container engine',
+  images: 'Images',
+  workspace: 'Working copy',
+  broker: 'Broker',
+  gateway: 'Gateway',
+  sandbox: 'Sandbox',
+  guard: 'Guard',
+  assistant: 'Assistant',
+};
+
+export const MOUNT_WORDS: Readonly<Record<MountNote['how'], string>> = {
+  'copy-on-write': 'copy-on-write',
+  'read-write': 'read and write',
+  'read-only': 'read only',
+  'own-volume': 'its own volume',
+  memory: 'in memory',
+};
+
+/** The second line of a session in the list. */
+export const sessionWords = (session: SessionSummary, now: number): string => {
+  const age = formatSpan(now - Date.parse(session.startedAt));
+  const name = session.title === '' ? '' : `${session.title} · `;
+  switch (session.state) {
+    case 'starting':
+      return session.progress?.message ?? 'starting';
+    case 'running':
+      return `${name}${age}`;
+    case 'stopping':
+      return `${name}stopping`;
+    case 'review':
+      return session.changed === undefined
+        ? `${name}to review`
+        : `${plural(session.changed, 'file')} to review`;
+    case 'closed':
+      return `${name}nothing left to decide`;
+    case 'failed':
+      return `could not start${session.problem === undefined ? '' : ` · ${session.problem.code}`}`;
+  }
+};
