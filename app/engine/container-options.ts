@@ -62,10 +62,12 @@ const socketMount = (folder: string): MountSettings => ({
   BindOptions: { Propagation: 'rprivate' },
 });
 
+/** With `ipv6`, engines' habit of switching IPv6 off in a namespace without a network is undone, so that it is captured too. */
 export const gatewayOptions = (
   spec: GatewaySpec,
   labels: Labels,
   hostname: string,
+  ipv6: boolean,
 ): ContainerCreateOptions => ({
   ...common(spec.image, labels),
   // The sandbox joins this namespace and with it takes over the name.
@@ -80,6 +82,7 @@ export const gatewayOptions = (
     Dns: [SANDBOX_RESOLVER],
     DnsSearch: ['.'],
     DnsOptions: ['timeout:5', 'attempts:2'],
+    ...(ipv6 ? { Sysctls: { 'net.ipv6.conf.lo.disable_ipv6': '0' } } : {}),
     Mounts: [socketMount(spec.linkFolder)],
     Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=16m,mode=1777' },
     // The last to go when memory runs short: without it nothing is recorded.

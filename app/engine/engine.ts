@@ -9,7 +9,7 @@ import { createImages } from './images.ts';
 import { sessionLabels } from './labels.ts';
 import { overlayDriverOptions } from './overlay-volume.ts';
 import type { OwnerIdentity } from './owner.ts';
-import type { Engine, EngineFailure, EngineOptions, SandboxSpec } from './port.ts';
+import type { Engine, EngineFailure, EngineOptions, Running, SandboxSpec } from './port.ts';
 import { removeSession, sweep } from './remove.ts';
 import { runContainer } from './run-container.ts';
 import { ensureUserLayer } from './user-layer.ts';
@@ -66,14 +66,20 @@ export const createEngine = (deps: EngineDeps, scope: Scope): Engine => {
     title: deps.title,
     address: deps.address,
     ...createImages(deps, scope),
-    startGateway: (spec, signal) =>
-      runContainer(
-        docker,
-        gatewayOptions(spec, labels(spec.session, 'gateway'), spec.hostname ?? HOSTNAME),
-        { what: 'The gateway', code: 'gateway.failed' },
-        signal,
-        scope,
-      ),
+    startGateway: async (spec, signal) => {
+      const start = (ipv6: boolean): Promise<Result<Running, EngineFailure>> =>
+        runContainer(
+          docker,
+          gatewayOptions(spec, labels(spec.session, 'gateway'), spec.hostname ?? HOSTNAME, ipv6),
+          { what: 'The gateway', code: 'gateway.failed' },
+          signal,
+          scope,
+        );
+      const started = await start(true);
+      // A kernel without IPv6 has no such setting; there is nothing to capture on it either.
+      const hasNoIpv6 = !started.ok && /sysctl|disable_ipv6/.test(started.error.message);
+      return hasNoIpv6 ? start(false) : started;
+    },
     startSandbox: async (spec, signal) => {
       try {
         const image = await ensureUserLayer(docker, installId, spec.image, spec.user, signal);

@@ -6,7 +6,7 @@ import { dockerAt, ping, version } from './client.ts';
 import { createEngine } from './engine.ts';
 import { engineFailure, wordsOf } from './failure.ts';
 import { thisOwner } from './owner.ts';
-import type { EngineFailure, FindEngine } from './port.ts';
+import type { Engine, EngineFailure, EngineOptions, FindEngine } from './port.ts';
 
 /** How long one place may take to answer a ping. */
 export const PING_TIMEOUT_MS = 3000;
@@ -60,13 +60,18 @@ const ask = async (
 const placeOf = ({ from, address }: Candidate): string =>
   address.ok && !from.startsWith('DOCKER_HOST') ? `${from} at ${addressText(address.value)}` : from;
 
-export const findEngine: FindEngine = async (options, scope) => {
+/** Asks each place in turn; the first that answers wins, and a failure tells why each did not. */
+export const findAmong = async (
+  candidates: readonly Candidate[],
+  options: EngineOptions,
+  scope: Scope,
+): Promise<Result<Engine, EngineFailure>> => {
   const tried: {
     readonly place: string;
     readonly why: EngineFailure | { code: string; message: string };
   }[] = [];
   const seen = new Set<string>();
-  for (const candidate of engineCandidates(options.env)) {
+  for (const candidate of candidates) {
     if (!candidate.address.ok) {
       tried.push({ place: placeOf(candidate), why: candidate.address.error });
       continue;
@@ -108,3 +113,6 @@ export const findEngine: FindEngine = async (options, scope) => {
     hint: 'Install and start Docker or Podman, or set DOCKER_HOST.',
   });
 };
+
+export const findEngine: FindEngine = (options, scope) =>
+  findAmong(engineCandidates(options.env), options, scope);

@@ -25,6 +25,7 @@ export type ImageRecipe = z.infer<typeof ImageRecipe>;
 /** One step of a Dockerfile, in the words of the nearest `# step:` comment above it in its stage. */
 export type DockerfileStep = { readonly instruction: string; readonly words: string };
 
+const TAKES_TIME = new Set(['RUN', 'COPY', 'ADD']);
 const GENERIC: Readonly<Record<string, string>> = {
   FROM: 'starting from the image below',
   COPY: 'copying files',
@@ -47,7 +48,13 @@ export const dockerfileSteps = (text: string): readonly DockerfileStep[] => {
     if (!continued) {
       const instruction = (/^[A-Za-z]+/.exec(trimmed)?.[0] ?? '').toUpperCase();
       if (instruction === 'FROM') words = undefined;
-      steps.push({ instruction, words: words ?? GENERIC[instruction] ?? 'applying settings' });
+      steps.push({
+        instruction,
+        words:
+          (TAKES_TIME.has(instruction) ? words : undefined) ??
+          GENERIC[instruction] ??
+          'applying settings',
+      });
     }
     continued = trimmed.endsWith('\\');
   }

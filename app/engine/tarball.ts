@@ -60,7 +60,7 @@ const sampleOf = async (path: string, size: number): Promise<Buffer> => {
     const parts: Buffer[] = [];
     for (let index = 0; index < SAMPLES; index += 1) {
       const part = Buffer.alloc(SAMPLE_BYTES);
-      const at = Math.floor(((size - SAMPLE_BYTES) / (SAMPLES - 1)) * index);
+      const at = Math.floor(((size - SAMPLE_BYTES) * index) / (SAMPLES - 1));
       const { bytesRead } = await file.read(part, 0, SAMPLE_BYTES, at);
       parts.push(part.subarray(0, bytesRead));
     }
