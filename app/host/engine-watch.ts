@@ -13,6 +13,8 @@ import {
 
 /** How often the engine is asked whether it is still there, or looked for again. */
 export const ENGINE_POLL_MS = 5000;
+/** Wait before a silent engine is asked a second time: letting go of it ends its sessions. */
+export const ENGINE_RETRY_MS = 1000;
 
 /** The container engine as it comes and goes. */
 export type EngineWatch = {
@@ -42,8 +44,16 @@ export const watchEngine = (
     found = undefined;
     await old?.scope.close();
   };
+  const answers = async (engine: Engine): Promise<boolean> => {
+    if (await engine.ping()) return true;
+    if (scope.signal.aborted) return false;
+    await new Promise<void>((resolve) => {
+      deps.clock.after(ENGINE_RETRY_MS, resolve);
+    });
+    return engine.ping();
+  };
   const look = singleFlight(async (): Promise<Result<Engine, Failure<Code>>> => {
-    if (found !== undefined && (await found.engine.ping())) return ok(found.engine);
+    if (found !== undefined && (await answers(found.engine))) return ok(found.engine);
     await letGo();
     const engineScope = createScope('engine');
     const result = await deps.find(engineScope);

@@ -9,6 +9,7 @@ import type {
   StreamParsed,
   Wire,
 } from '../contract/index.ts';
+import type { StartBroker } from '../broker/port.ts';
 import type { Failure, Result, Scope, Secret } from '../kit/index.ts';
 import type { Sessions } from '../session/port.ts';
 import type { Vault } from '../vault/port.ts';
@@ -50,4 +51,10 @@ export type HostOptions = {
   /** What the status line says of the shell: `Electron 45`, `browser: Electron’s binary is missing`. */
   readonly shell: string;
   readonly askPassphrase?: (purpose: 'create' | 'open') => Promise<Secret | undefined>;
+  /** Folder of sandbox-images/, where a packaged shell keeps it elsewhere than beside the sources. */
+  readonly imagesFolder?: string;
+  /** The app's version, where package.json does not stand beside the sources. */
+  readonly version?: string;
+  /** How brokers are started; Electron gives one that uses a utility process. */
+  readonly startBroker?: StartBroker;
 };
