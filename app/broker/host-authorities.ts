@@ -39,7 +39,7 @@ export const readHostAuthorities = async (
 ): Promise<readonly string[]> => {
   const paths = [env['NODE_EXTRA_CA_CERTS'], env['SSL_CERT_FILE'], ...SYSTEM_BUNDLES];
   const found = await Promise.all(
-    paths.map((path) => (path === undefined || path === '' ? [] : readBundle(path))),
+    paths.filter((path): path is string => path !== undefined && path !== '').map(readBundle),
   );
   return uniqueCertificates([...rootCertificates, ...found.flat()]);
 };

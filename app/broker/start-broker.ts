@@ -133,22 +133,14 @@ export const createStartBroker =
 
     const live = (): Life => {
       const child = spawn(entry, { UV_THREADPOOL_SIZE: LOOKUP_THREADS });
-      let settleReady: (result: Result<void, BrokerFailure>) => void = () => undefined;
-      let settleClosed: () => void = () => undefined;
-      const ready = new Promise<Result<void, BrokerFailure>>((resolve) => {
-        settleReady = resolve;
-      });
-      const closed = new Promise<void>((resolve) => {
-        settleClosed = resolve;
-      });
-      const ended = new Promise<string>((resolve) => {
-        child.onExit((how) => {
-          settleReady(
-            fail('broker.failed', `The broker process ended (${how}). ${child.lastWords()}`.trim()),
-          );
-          settleClosed();
-          resolve(how);
-        });
+      const readiness = Promise.withResolvers<Result<void, BrokerFailure>>();
+      const closure = Promise.withResolvers<void>();
+      const end = Promise.withResolvers<string>();
+      child.onExit((how) => {
+        const words = `The broker process ended (${how}). ${child.lastWords()}`.trim();
+        readiness.resolve(fail('broker.failed', words));
+        closure.resolve();
+        end.resolve(how);
       });
       const send = (message: ToProcess): void => child.send(message);
       child.onMessage((raw) => {
@@ -170,10 +162,10 @@ export const createStartBroker =
         const message = parsed.data;
         switch (message.type) {
           case 'ready':
-            settleReady(ok(undefined));
+            readiness.resolve(ok(undefined));
             return;
           case 'failed':
-            settleReady(fail(message.code, message.message));
+            readiness.resolve(fail(message.code, message.message));
             child.kill();
             return;
           case 'linked':
@@ -194,12 +186,17 @@ export const createStartBroker =
             );
             return;
           case 'closed':
-            settleClosed();
+            closure.resolve();
             return;
         }
       });
       child.send(start);
-      return { process: child, ready, closed, ended };
+      return {
+        process: child,
+        ready: readiness.promise,
+        closed: closure.promise,
+        ended: end.promise,
+      };
     };
 
     const untilReady = async (life: Life): Promise<Result<void, BrokerFailure>> => {

@@ -56,6 +56,7 @@ export const runBroker = async (
     credentials: spec.credentials,
     exchanges,
     forward: {
+      clock,
       pool,
       scrubber,
       credentials: spec.credentials,

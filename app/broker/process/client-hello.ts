@@ -42,26 +42,29 @@ const reader = (bytes: Buffer) => {
 };
 
 /** The bytes of the first handshake message, put together over records (RFC 8446 5.1). */
-const firstHandshake = (bytes: Buffer): Buffer | 'more' | string => {
+const firstHandshake = (bytes: Buffer): Buffer | { readonly why: string } | undefined => {
   const parts: Buffer[] = [];
   let have = 0;
   let at = 0;
   for (;;) {
-    if (bytes.length - at < RECORD_HEADER_BYTES) return 'more';
-    if (bytes[at] !== HANDSHAKE) return 'a record is not a handshake record';
-    if (bytes[at + 1] !== 3 || (bytes[at + 2] ?? 255) > 4) return 'the record version is not TLS';
+    if (bytes.length - at < RECORD_HEADER_BYTES) return undefined;
+    if (bytes[at] !== HANDSHAKE) return { why: 'a record is not a handshake record' };
+    if (bytes[at + 1] !== 3 || (bytes[at + 2] ?? 255) > 4)
+      return { why: 'the record version is not TLS' };
     const length = bytes.readUInt16BE(at + 3);
-    if (length === 0 || length > MAX_RECORD_BYTES) return 'a record has an impossible length';
-    if (bytes.length - at - RECORD_HEADER_BYTES < length) return 'more';
+    if (length === 0 || length > MAX_RECORD_BYTES)
+      return { why: 'a record has an impossible length' };
+    if (bytes.length - at - RECORD_HEADER_BYTES < length) return undefined;
     parts.push(bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length));
     have += length;
     at += RECORD_HEADER_BYTES + length;
     if (have < 4) continue;
     const message = Buffer.concat(parts);
-    if (message[0] !== CLIENT_HELLO) return 'the first handshake message is not a ClientHello';
+    if (message[0] !== CLIENT_HELLO)
+      return { why: 'the first handshake message is not a ClientHello' };
     const want = 4 + message.readUIntBE(1, 3);
-    if (want > MAX_CLIENT_HELLO_BYTES) return 'the ClientHello is too large';
-    if (have > want) return 'data follows the ClientHello in its record';
+    if (want > MAX_CLIENT_HELLO_BYTES) return { why: 'the ClientHello is too large' };
+    if (have > want) return { why: 'data follows the ClientHello in its record' };
     if (have === want) return message.subarray(4);
   }
 };
@@ -99,12 +102,12 @@ const parseAlpn = (data: Buffer): readonly string[] | undefined => {
  */
 export const readClientHello = (bytes: Buffer): ClientHelloReading => {
   const body = firstHandshake(bytes);
-  if (body === 'more') {
+  if (body === undefined) {
     return bytes.length > MAX_CLIENT_HELLO_BYTES
       ? bad('the ClientHello is too large')
       : { type: 'more' };
   }
-  if (typeof body === 'string') return bad(body);
+  if ('why' in body) return bad(body.why);
   const hello = reader(body);
   const version = hello.number(2);
   const random = hello.take(32);

@@ -73,9 +73,10 @@ export const createDnsServer = ({ clock, policy, zone, record }: DnsServerDeps):
     if (folded.size >= MAX_FOLDED_QUESTIONS) flush();
     const draft = { kind: 'dns', at: isoTime(clock.now()), name, type, ...verdict } as const;
     folded.set(key, { draft, count: 0 });
-    void (program ?? Promise.resolve(undefined)).then((found) => {
+    void (async () => {
+      const found = await program;
       record(found === undefined ? draft : { ...draft, program: found });
-    });
+    })();
     if (sweeping) return;
     sweeping = true;
     clock.after(DNS_FOLD_MS, () => {

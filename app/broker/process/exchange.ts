@@ -7,7 +7,6 @@ import {
 import { isoTime, randomId, sleep, type Clock } from '../../kit/index.ts';
 import type { BrokerDraft } from '../protocol.ts';
 import type { Refusal } from './refuse.ts';
-import type { ScrubPair } from './scrub.ts';
 
 /** How long a record waits for the name of its program, in milliseconds; the request itself never waits. */
 export const PROGRAM_WAIT_MS = 300;
@@ -50,9 +49,6 @@ export type Exchanges = {
   ) => void;
 };
 
-/** Pairs for `redact`, so that a record cannot hold what an answer may not. */
-export type { ScrubPair };
-
 export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): Exchanges => {
   const process = randomId(6);
   let count = 0;
@@ -79,9 +75,9 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
       const id = `${process}-${String(count)}`;
       const at = isoTime(clock.now());
       const started = clock.monotonic();
-      void program.then((found) => {
-        known = found;
-      });
+      void (async () => {
+        known = await program;
+      })();
       const draft = (): EgressDraft => ({
         kind: 'egress',
         at,
@@ -107,23 +103,25 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
             record(last);
             return;
           }
-          void inTime(program).then((found) => {
+          void (async () => {
+            const found = await inTime(program);
             record(found === undefined ? last : { ...last, program: found });
-          });
+          })();
         },
         finished: () => finished,
       };
     },
     credential: (facts, program) => {
       const at = isoTime(clock.now());
-      void inTime(program).then((found) => {
+      void (async () => {
+        const found = await inTime(program);
         record({
           kind: 'credential',
           at,
           ...facts,
           ...(found === undefined ? {} : { program: found }),
         });
-      });
+      })();
     },
   };
 };

@@ -36,3 +36,26 @@ export const withoutHopByHop = (headers: HeaderPairs): HeaderPairs => {
     return !HOP_BY_HOP.has(name) && !named.has(name);
   });
 };
+
+/** Fields that may not come late: they frame, route, authorise or describe a body that is already gone (RFC 9110 6.5.1). */
+const NEVER_A_TRAILER = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'content-length',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'cache-control',
+  'expect',
+  'max-forwards',
+  'range',
+  'trailer',
+  'location',
+]);
+
+/** Trailers without those that are forbidden as such. */
+export const safeTrailers = (trailers: HeaderPairs): HeaderPairs =>
+  trailers.filter(([name]) => !NEVER_A_TRAILER.has(name.toLowerCase()));

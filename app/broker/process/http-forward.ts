@@ -6,7 +6,7 @@ import {
 } from 'node:http';
 import { pipeline, type Readable } from 'node:stream';
 import type { Program } from '../../contract/index.ts';
-import { failure } from '../../kit/index.ts';
+import { failure, type Clock } from '../../kit/index.ts';
 import type { CredentialGrant } from '../../policy/index.ts';
 import { planAnswer, planTrailers, withoutDigests, type AnswerPlan } from './answer.ts';
 import {
@@ -17,9 +17,15 @@ import {
   TripError,
 } from './body-flow.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
-import { withoutHopByHop } from './hop.ts';
+import { safeTrailers, withoutHopByHop } from './hop.ts';
 import { grantCovers } from './trip.ts';
-import type { Destination, HeaderPairs, HeldCredential } from './inject.ts';
+import {
+  tripCode,
+  tripIn,
+  type Destination,
+  type HeaderPairs,
+  type HeldCredential,
+} from './inject.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
 import { pairsOf, type RequestHead } from './request-head.ts';
 import type { Scrubber } from './scrub.ts';
@@ -32,6 +38,7 @@ export const IDLE_REQUEST_MS = 15 * 60 * 1000;
 export const LINGER_MS = 2000;
 
 export type ForwardDeps = {
+  readonly clock: Clock;
   readonly pool: UpstreamPool;
   readonly scrubber: Scrubber;
   readonly credentials: readonly HeldCredential[];
@@ -49,8 +56,11 @@ export type Outgoing = {
   readonly program: Promise<Program | undefined>;
 };
 
-/** Answers a request with a refusal that program and person can read. */
-export const sendRefusal = (response: ServerResponse, refusal: Refusal): void => {
+/**
+ * Answers a request with a refusal that program and person can read. An upload is read on for a
+ * while and thrown away, for a client that is cut off while it sends never gets to read why.
+ */
+export const sendRefusal = (clock: Clock, response: ServerResponse, refusal: Refusal): void => {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -58,8 +68,25 @@ export const sendRefusal = (response: ServerResponse, refusal: Refusal): void =>
   const body = refusalBody(refusal);
   response.sendDate = false;
   response.writeHead(refusalStatus(refusal.code), refusalHeaders(refusal, body));
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+  const { req: request } = response;
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  response.write(body);
+  const finish = (): void => {
+    cancel();
+    response.end();
+  };
+  const cancel = clock.after(LINGER_MS, finish);
+  response.once('close', cancel);
+  request.once('end', finish);
+  request.once('close', finish);
+  request.resume();
 };
+
+/** Methods whose requests usually have no body (RFC 9110 9.3). */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
 const flatten = (pairs: HeaderPairs): string[] => pairs.flatMap(([name, value]) => [name, value]);
 
@@ -78,6 +105,8 @@ const upstreamHeaders = (deps: ForwardDeps, { to, head, headers, used }: Outgoin
       : ([name, value] as const),
   );
   const { framing, method } = head;
+  // Servers that ignore a body here would read it as the next request: the connection serves no other.
+  if (framing.type !== 'none' && BODILESS.has(method)) result.push(['Connection', 'close']);
   if (framing.type === 'chunked') result.push(['Transfer-Encoding', 'chunked']);
   else if (framing.type === 'length') result.push(['Content-Length', String(framing.bytes)]);
   // Node would frame a POST without a body as chunked; the client said there is none.
@@ -85,6 +114,8 @@ const upstreamHeaders = (deps: ForwardDeps, { to, head, headers, used }: Outgoin
     result.push(['Content-Length', '0']);
   return flatten(result);
 };
+
+const aborted = (): Refusal => failure('egress.aborted', 'The program inside broke off.');
 
 const refusalOf = (failed: unknown, to: Destination): Refusal => {
   if (failed instanceof DialError) return failed.failure;
@@ -98,6 +129,7 @@ const sendBody = (
   answer: IncomingMessage,
   response: ServerResponse,
   exchange: Exchange,
+  onFailure: (failed: Error) => void,
   done: (failed: Error | undefined) => void,
 ): void => {
   let bytesIn = 0;
@@ -121,8 +153,10 @@ const sendBody = (
     });
   };
   const finish = (failed: Error | null | undefined): void => done(failed ?? undefined);
+  // Who failed first: by the time the pipeline says so, the failure has closed both ends.
+  answer.once('error', onFailure);
   answer.once('end', () => {
-    const trailers = planTrailers(deps.scrubber, pairsOf(answer.rawTrailers));
+    const trailers = planTrailers(deps.scrubber, safeTrailers(pairsOf(answer.rawTrailers)));
     if (trailers.pairs.length > 0 && !response.writableEnded) {
       response.addTrailers(trailers.pairs.map(([name, value]): [string, string] => [name, value]));
     }
@@ -136,6 +170,7 @@ const sendBody = (
   }
   const decoder = decoderFor(plan.body.encoding);
   if (decoder === undefined) throw new Error('an answer was planned without a decoder');
+  if (decoder !== 'identity') decoder.once('error', onFailure);
   const scrub = createScrubFlow(deps.scrubber.stream(), onHits);
   const stages: [Readable, ...NodeJS.ReadWriteStream[]] =
     decoder === 'identity' ? [answer, scrub] : [answer, decoder, scrub];
@@ -187,12 +222,13 @@ export const forward = (
         const denied = verdict === 'denied' || refusal.code === 'egress.private-address';
         exchange.refuse(refusal, denied ? 'denied' : 'allowed');
         if (!response.headersSent) exchange.set({ status: refusalStatus(refusal.code) });
-        sendRefusal(response, refusal);
+        sendRefusal(deps.clock, response, refusal);
         if (attempt !== undefined) attempt.destroy();
       }
       resolve();
     };
     let attempt: ClientRequest | undefined;
+    let broken: Error | undefined;
     let bytesOut = 0;
 
     const onAnswer = (upstream: ClientRequest, answer: IncomingMessage): void => {
@@ -208,18 +244,19 @@ export const forward = (
         return;
       }
       exchange.set({ status });
-      sendBody(deps, plan, answer, response, exchange, (failed) => {
+      const onFailure = (failed: Error): void => {
+        broken ??= failed;
+      };
+      sendBody(deps, plan, answer, response, exchange, onFailure, (failed) => {
         if (failed === undefined) {
           // An early answer: the server has said all it will, the rest of the upload is of no use.
           if (!request.complete) upstream.destroy();
           end();
           return;
         }
-        end(response.destroyed && !answer.destroyed ? aborted() : refusalOf(failed, to));
+        end(broken === undefined ? aborted() : refusalOf(broken, to));
       });
     };
-    const aborted = (): Refusal => failure('egress.aborted', 'The program inside broke off.');
-
     const send = (retryable: boolean): void => {
       const options: UpstreamOptions = {
         agent: deps.pool.agent,
@@ -267,45 +304,50 @@ export const forward = (
         upstream.end();
         return;
       }
-      request.once('end', () => {
-        if (request.rawTrailers.length === 0) return;
-        const trailers = pairsOf(request.rawTrailers);
-        upstream.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+      const count = createCounter((bytes) => {
+        bytesOut += bytes;
+        exchange.set({ bytesOut });
       });
-      const stages: NodeJS.ReadWriteStream[] = [
-        createCounter((bytes) => {
-          bytesOut += bytes;
-          exchange.set({ bytesOut });
-        }),
-      ];
-      if (deps.credentials.length > 0) stages.unshift(createTripFlow(deps.bodyTrip()));
-      pipeline([request, ...stages, upstream], (failed) => {
-        if (failed === null || failed === undefined || over) return;
-        if (failed instanceof TripError) {
-          const grant = deps.credentials[failed.needle.owner]?.grant;
-          upstream.destroy();
-          if (grant !== undefined) onTrip(grant);
-          return;
-        }
-        // What broke the upload also shows as the request's own error or as an early answer.
-        if (request.destroyed && !request.complete) end(aborted());
+      const search = deps.credentials.length > 0 ? createTripFlow(deps.bodyTrip()) : undefined;
+      request.once('end', () => {
+        const trailers = safeTrailers(pairsOf(request.rawTrailers));
+        const tripped = trailers
+          .map(([name, value]) => tripIn(deps.credentials, to, `${name}: ${value}`, 'a trailer'))
+          .find((found) => found !== undefined);
+        if (tripped?.type === 'tripped') onTrip(tripped.grant, 'a trailer');
+        else upstream.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+      });
+      // `pipe`, not `pipeline`, at the program's end: a refusal must still reach it.
+      request.pipe(search ?? count);
+      const stages: [NodeJS.ReadWriteStream, ...NodeJS.ReadWriteStream[]] =
+        search === undefined ? [count] : [search, count];
+      pipeline([...stages, upstream], (failed) => {
+        if (over || !(failed instanceof TripError)) return;
+        // All else that breaks an upload shows as the request's own error, or as an early answer.
+        const grant = deps.credentials[failed.needle.owner]?.grant;
+        if (grant !== undefined) onTrip(grant, 'the body');
       });
     };
 
-    const onTrip = (grant: CredentialGrant): void => {
-      const covered = grantCovers(grant, to.host, to.port);
-      const code = !covered ? 'grant.wrong-host' : to.tls ? 'grant.wrong-place' : 'grant.cleartext';
+    const onTrip = (grant: CredentialGrant, where: string): void => {
+      const code = tripCode(grant, to);
       deps.exchanges.credential(
         { op: 'tripped', credential: grant.credential, host: to.host, code },
         outgoing.program,
       );
-      end(failure(code, `The placeholder of ${grant.credential} stood in the body.`), 'denied');
+      end(
+        failure(
+          code,
+          `The placeholder of ${grant.credential} stood in ${where} of a request to ${to.host}.`,
+        ),
+        'denied',
+      );
     };
 
     response.once('close', () => {
       if (over || response.writableFinished) return;
       attempt?.destroy();
-      end(aborted());
+      end(broken === undefined ? aborted() : refusalOf(broken, to));
     });
     const idempotent = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'].includes(head.method);
     send(idempotent && head.framing.type === 'none');

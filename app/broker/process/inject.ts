@@ -71,7 +71,8 @@ const swapAt = (
   }
 };
 
-const tripCode = (
+/** What a placeholder in the wrong spot means: the wrong host, the wrong place at the right one, or no TLS. */
+export const tripCode = (
   grant: CredentialGrant,
   to: Destination,
 ): 'grant.wrong-host' | 'grant.wrong-place' | 'grant.cleartext' => {

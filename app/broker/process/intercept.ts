@@ -44,7 +44,10 @@ type Connection = {
   readonly program: Promise<Program | undefined>;
   /** Why no request on it can be passed on, whatever it says. */
   readonly refusal: Refusal | undefined;
-  requests: number;
+  /** The request that came last; what the parser dislikes before its end belongs to it. */
+  last: IncomingMessage | undefined;
+  /** Requests whose answers are not yet complete. */
+  active: number;
 };
 
 export type Intercept = {
@@ -63,27 +66,27 @@ const hostOf = (zone: DnsZone, destination: Endpoint): CanonicalHost | undefined
 const mismatch = (message: string): Refusal =>
   failure('egress.authority-mismatch', message, 'Connect to the host that the request names.');
 
+const baseFacts = (to: Destination): EgressFacts => ({
+  verdict: 'denied',
+  scheme: to.tls ? 'https' : 'http',
+  host: to.host,
+  port: to.port,
+  protocol: 'h1',
+  inspected: true,
+  bytesOut: 0,
+  bytesIn: 0,
+});
+
 export const createIntercept = (deps: InterceptDeps): Intercept => {
   const { clock, policy, zone, exchanges } = deps;
-  const connections = new WeakMap<object, Connection>();
-  const streams = new Set<Duplex>();
-
-  const baseFacts = (to: Destination): EgressFacts => ({
-    verdict: 'denied',
-    scheme: to.tls ? 'https' : 'http',
-    host: to.host,
-    port: to.port,
-    protocol: 'h1',
-    inspected: true,
-    bytesOut: 0,
-    bytesIn: 0,
-  });
 
   const refuseRequest = (exchange: Exchange, response: ServerResponse, refusal: Refusal): void => {
     exchange.refuse(refusal);
     exchange.set({ status: refusalStatus(refusal.code) });
-    sendRefusal(response, refusal);
+    sendRefusal(clock, response, refusal);
   };
+  const connections = new WeakMap<object, Connection>();
+  const streams = new Set<Duplex>();
 
   const serve = async (
     connection: Connection,
@@ -91,7 +94,11 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     response: ServerResponse,
   ): Promise<void> => {
     const { to, program } = connection;
-    connection.requests += 1;
+    connection.active += 1;
+    connection.last = request;
+    response.once('close', () => {
+      connection.active -= 1;
+    });
     const exchange = exchanges.begin(
       { ...baseFacts(to), method: request.method ?? '', path: request.url ?? '' },
       program,
@@ -213,15 +220,12 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
   server.on('checkExpectation', onRequest);
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     const connection = connections.get(request.socket);
-    if (connection !== undefined) {
-      refuseRaw(
-        connection,
-        socket,
-        failure('egress.method-refused', 'A tunnel inside a connection is not passed on.'),
-        'CONNECT',
-      );
+    if (connection === undefined) {
+      socket.destroy();
+      return;
     }
-    socket.destroy();
+    const why = 'A tunnel inside a connection is not passed on.';
+    refuseRaw(connection, socket, failure('egress.method-refused', why), 'CONNECT');
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const connection = connections.get(socket);
@@ -231,6 +235,11 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       error.code === 'ERR_STREAM_PREMATURE_CLOSE';
     if (connection === undefined || idle || socket.destroyed) {
       socket.destroy();
+      return;
+    }
+    if (connection.last?.complete === false) {
+      // A broken body: its request has its own record, and perhaps its refusal on the way.
+      socket.end(() => socket.destroy());
       return;
     }
     const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
@@ -261,9 +270,8 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     exchange.refuse(refusal);
     exchange.set({ status: refusalStatus(refusal.code) });
     exchange.finish();
-    const busy =
-      '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined;
-    if (socket.writable && !busy) socket.end(refusalMessage(refusal), () => socket.destroy());
+    if (socket.writable && connection.active === 0)
+      socket.end(refusalMessage(refusal), () => socket.destroy());
     else socket.destroy();
   };
 
@@ -365,7 +373,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       if (done) return;
       done = true;
       cancel();
-      connections.set(tls, { to, program, refusal, requests: 0 });
+      connections.set(tls, { to, program, refusal, last: undefined, active: 0 });
       server.emit('connection', tls);
     });
   };
@@ -422,7 +430,8 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
         to: { host, port, tls: false },
         program,
         refusal: undefined,
-        requests: 0,
+        last: undefined,
+        active: 0,
       });
       server.emit('connection', stream);
     },

@@ -9,9 +9,22 @@ type ParentPort = {
 };
 const parentPort = (process as { parentPort?: ParentPort }).parentPort;
 
+/** Most notices that may wait for the host to read them; past it the ones that only inform are dropped. */
+const MAX_UNSENT = 2048;
+let unsent = 0;
+
 const send = (message: FromProcess): void => {
-  if (parentPort !== undefined) parentPort.postMessage(message);
-  else if (process.connected) process.send?.(message);
+  if (parentPort !== undefined) {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a process's port, not a window
+    parentPort.postMessage(message);
+    return;
+  }
+  const informsOnly = message.type === 'open' || message.type === 'identify';
+  if (!process.connected || (informsOnly && unsent >= MAX_UNSENT)) return;
+  unsent += 1;
+  process.send?.(message, () => {
+    unsent -= 1;
+  });
 };
 
 // Anything unforeseen ends the process: the host starts a fresh one, and until then nothing leaves.

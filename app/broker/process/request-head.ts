@@ -161,6 +161,9 @@ export const readRequestHead = (
   if (!target.ok) return target;
   const framing = framingOf(headers);
   if (!framing.ok) return framing;
+  if (method === 'HEAD' && framing.value.type !== 'none') {
+    return refuse('egress.bad-request', 'A HEAD request has no body.');
+  }
   if (request.httpVersion === '1.0' && framing.value.type === 'chunked') {
     return refuse('egress.bad-request', 'HTTP/1.0 knows no chunked encoding.');
   }

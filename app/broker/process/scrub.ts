@@ -19,14 +19,15 @@ const base64Core = (bytes: Buffer, shift: number): string => {
 const fill = (pattern: string, length: number): string =>
   pattern.repeat(Math.ceil(length / Math.max(1, pattern.length))).slice(0, length);
 
+const urlSafe = (text: string): string => text.replaceAll('+', '-').replaceAll('/', '_');
+
 const base64Forms = (pair: ScrubPair): [string, string][] =>
   [0, 1, 2].flatMap((shift) => {
     const find = base64Core(Buffer.from(pair.secret), shift);
     const replace = fill(base64Core(Buffer.from(pair.placeholder), shift), find.length);
-    const url = (text: string): string => text.replaceAll('+', '-').replaceAll('/', '_');
     return [
       [find, replace],
-      [url(find), url(replace)],
+      [urlSafe(find), urlSafe(replace)],
     ] satisfies [string, string][];
   });
 

@@ -55,9 +55,9 @@ const read = (bytes: Buffer): Reading => {
 export const sniff = (stream: Duplex, clock: Clock): Promise<Sniffed> =>
   new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
-    let cancel: () => void = () => undefined;
+    let cancel: (() => void) | undefined;
     const finish = (result: Sniffed): void => {
-      cancel();
+      cancel?.();
       stream.removeListener('readable', onReadable);
       stream.removeListener('end', onGone);
       stream.removeListener('close', onGone);
@@ -70,7 +70,7 @@ export const sniff = (stream: Duplex, clock: Clock): Promise<Sniffed> =>
         const chunk = stream.read() as Buffer | null;
         if (chunk === null) return;
         if (bytes.length === 0) {
-          cancel();
+          cancel?.();
           cancel = clock.after(FIRST_MESSAGE_MS, () =>
             finish({ type: 'unknown', why: 'the first message did not end' }),
           );

@@ -45,22 +45,27 @@ export const createUpstreamPool = (dial: Dial): UpstreamPool => {
     const { host, port, tls } = upstreamOf(options);
     return `${tls ? 'https' : 'http'}:${host}:${String(port)}`;
   };
+  const connect = async (
+    to: Upstream,
+    done: (failure: Error | null, stream?: Duplex) => void,
+  ): Promise<void> => {
+    let dialled;
+    try {
+      dialled = await dial(to);
+    } catch (bug) {
+      done(bug instanceof Error ? bug : new Error(String(bug)));
+      return;
+    }
+    if (dialled.ok) addresses.set(dialled.value.socket, dialled.value.address);
+    if (dialled.ok) done(null, dialled.value.socket);
+    else done(new DialError(dialled.error));
+  };
   agent.createConnection = (
     options: ClientRequestArgs,
     callback?: (failure: Error | null, stream: Duplex) => void,
   ): undefined => {
-    const done = callback as unknown as (failure: Error | null, stream?: Duplex) => void;
-    dial(upstreamOf(options)).then(
-      (dialled) => {
-        if (!dialled.ok) {
-          done(new DialError(dialled.error));
-          return;
-        }
-        addresses.set(dialled.value.socket, dialled.value.address);
-        done(null, dialled.value.socket);
-      },
-      (bug: unknown) => done(bug instanceof Error ? bug : new Error(String(bug))),
-    );
+    // Node's types ask for a stream beside a failure; Node itself does not.
+    void connect(upstreamOf(options), callback as (failure: Error | null, stream?: Duplex) => void);
     return undefined;
   };
   return { agent, addressOf: (socket) => addresses.get(socket), close: () => agent.destroy() };

@@ -12,7 +12,7 @@ import { createScope, Secret, unwrap } from '../../kit/index.ts';
 import { buildGrant, buildNetworkPolicy, type CredentialGrant } from '../../policy/index.ts';
 import { createStartBroker, type StartBrokerOptions } from '../index.ts';
 import type { Broker } from '../port.ts';
-import { createTestAuthority, type TestAuthority } from './certificates.ts';
+import type { TestAuthority } from './certificates.ts';
 import { connectRelay, type TestRelay } from './relay.ts';
 
 export const SECRET = 'sk-real-0123456789/ABCDEFGH+ijklmnop';
@@ -135,6 +135,17 @@ export const requestOn = (
     call.end(options.body);
   });
 
+const until = async (test: () => boolean, what: string): Promise<void> => {
+  for (let round = 0; round < 500; round += 1) {
+    if (test()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`waited in vain for ${what}`);
+};
+
+const egressIn = (events: readonly TimelineDraft[]): EgressDraft[] =>
+  events.filter((event) => event.kind === 'egress');
+
 /** A broker in a real process with a relay on its link; everything it says is kept. */
 export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
   const folder = await mkdtemp(join(tmpdir(), 'glovebox-broker-'));
@@ -153,7 +164,6 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
         allow: [...(options.allow ?? [])],
         deny: [...(options.deny ?? [])],
         resolve: [...(options.resolve ?? [])],
-        upstreamAuthorities: [],
         ...(options.dns === undefined ? {} : { dns: options.dns }),
       },
       'shell',
@@ -182,13 +192,6 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
     ),
   );
   const relay = await connectRelay(folder);
-  const until = async (test: () => boolean, what: string): Promise<void> => {
-    for (let round = 0; round < 500; round += 1) {
-      if (test()) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error(`waited in vain for ${what}`);
-  };
   const tls: Rig['tls'] = async (host, { port = 443, servername, address, alpn } = {}) => {
     const to = address ?? (await relay.addressOf(host));
     const stream = relay.open(`${to}:${String(port)}`);
@@ -230,12 +233,8 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
       }
     },
     egress: async (count) => {
-      const list = (): EgressDraft[] => events.filter((event) => event.kind === 'egress');
-      await until(
-        () => list().length >= count,
-        `${String(count)} egress records, had ${String(list().length)}`,
-      );
-      return list();
+      await until(() => egressIn(events).length >= count, `${String(count)} egress records`);
+      return egressIn(events);
     },
     until,
     close: async () => {
