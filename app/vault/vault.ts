@@ -142,7 +142,7 @@ const createVault = (folder: string, clock: Clock, first: Choice, catalogThen: C
 
   const status = async (): Promise<VaultStatus> => {
     const catalog = await readCatalog(folder);
-    const { store, opened } = choice;
+    const { store } = choice;
     const problem = catalog.ok
       ? (choice.problem ?? changeOf(before, store?.name, catalog.value))
       : catalog.error;

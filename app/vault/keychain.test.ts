@@ -1,0 +1,201 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+// A bus and a keyring of the test's own: the person's are never touched.
+const missing = ['dbus-daemon', 'gnome-keyring-daemon'].filter(
+  (program) => spawnSync(program, ['--version']).error !== undefined,
+);
+const skipped = process.platform === 'linux' ? missing : ['Linux'];
+if (skipped.length > 0) {
+  console.warn(`skipped: the real keychain is not tested here (needs ${skipped.join(' and ')})`);
+}
+
+const CANARY = 'sk-ant-api03-canary-0123456789';
+
+let home: string;
+let env: NodeJS.ProcessEnv;
+const running: ChildProcess[] = [];
+
+const startBus = async (): Promise<void> => {
+  const bus = spawn('dbus-daemon', ['--session', '--nofork', '--print-address'], {
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  running.push(bus);
+  const [address] = (await once(createInterface(bus.stdout), 'line')) as [string];
+  env['DBUS_SESSION_BUS_ADDRESS'] = address;
+};
+
+/** Starts the keyring, with its passphrase or locked, and waits until its service is on the bus. */
+const startKeyring = async (unlock: boolean): Promise<void> => {
+  const flags = ['--foreground', '--components=secrets', ...(unlock ? ['--unlock'] : [])];
+  const keyring = spawn('gnome-keyring-daemon', flags, { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  running.push(keyring);
+  keyring.stdin.end(unlock ? 'keyring passphrase' : '');
+  await once(createInterface(keyring.stdout), 'line');
+};
+
+const stopAll = async (): Promise<void> => {
+  for (const child of running.splice(0).toReversed()) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+};
+
+/** Runs a piece of a program in a process of its own (the bus connection is one for each process) and gives what it answers. */
+const run = async (body: string): Promise<unknown> => {
+  const at = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+  const script = `
+    const { openVault } = await import(${at('./index.ts')});
+    const { createKeychainStore } = await import(${at('./keychain-store.ts')});
+    const { Secret } = await import(${at('../kit/index.ts')});
+    const home = ${JSON.stringify(join(home, 'glovebox'))};
+    const CANARY = ${JSON.stringify(CANARY)};
+    const options = { home, env: process.env };
+    const answer = await (async () => { ${body} })();
+    process.stdout.write(JSON.stringify(answer), () => process.exit(0));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.push(child);
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  await once(child, 'close');
+  return JSON.parse(text) as unknown;
+};
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'keychain-'));
+  const runtime = join(home, 'runtime');
+  mkdirSync(runtime, { mode: 0o700 });
+  env = {
+    PATH: process.env['PATH'],
+    HOME: home,
+    XDG_RUNTIME_DIR: runtime,
+    XDG_DATA_HOME: join(home, 'data'),
+  };
+});
+afterEach(async () => {
+  await stopAll();
+  rmSync(home, { recursive: true, force: true });
+});
+
+describe.skipIf(skipped.length > 0)('the keychain', () => {
+  it('keeps secrets over restarts, and nothing of them in our files', async () => {
+    await startBus();
+    await startKeyring(true);
+    const stored = await run(`
+      const { value: vault } = await openVault(options);
+      const added = await vault.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });
+      return [await vault.status(), added.ok];`);
+    expect(stored).toEqual([{ store: 'keychain', state: 'open', credentials: 1 }, true]);
+    const revealed = await run(`
+      const { value: vault } = await openVault(options);
+      const found = await vault.reveal('work');
+      const rotated = await vault.rotate('work', new Secret(CANARY + '-new'));
+      const again = await vault.reveal('work');
+      const removed = await vault.remove('work');
+      return [found.value.secret.expose(), rotated.ok, again.value.secret.expose(), removed.ok,
+        (await vault.reveal('work')).error.code];`);
+    expect(revealed).toEqual([CANARY, true, `${CANARY}-new`, true, 'credential.not-found']);
+    const files = readdirSync(join(home, 'glovebox', 'vault'));
+    expect(files).toEqual(['index.json']);
+    expect(readFileSync(join(home, 'glovebox', 'vault', 'index.json'), 'utf8')).not.toContain(
+      'canary',
+    );
+  });
+
+  it('does not mix two homes', async () => {
+    await startBus();
+    await startKeyring(true);
+    const answer = await run(`
+      const { value: one } = await openVault(options);
+      await one.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });
+      const other = createKeychainStore({ ...options, home: home + '-other' });
+      return (await other.get('work')).value === undefined;`);
+    expect(answer).toBe(true);
+  });
+
+  it('says that it is locked, keeps what it has, and makes no second store', async () => {
+    await startBus();
+    await startKeyring(true);
+    await run(`
+      const { value: vault } = await openVault(options);
+      return vault.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });`);
+    await stopAll();
+    await startBus();
+    await startKeyring(false);
+    const answer = await run(`
+      const { value: vault } = await openVault({ ...options, askPassphrase: async () => new Secret('correct horse') });
+      const added = await vault.add({ name: 'other', kind: 'anthropic', secret: new Secret(CANARY) });
+      return [await vault.status(), (await vault.reveal('work')).error.code, added.error.code,
+        (await vault.list()).value.length];`);
+    expect(answer).toMatchObject([
+      { store: 'keychain', state: 'locked', problem: { code: 'vault.locked' } },
+      'vault.locked',
+      'vault.locked',
+      1,
+    ]);
+  });
+
+  it('tells what stayed behind when the sealed file takes over', async () => {
+    await startBus();
+    await startKeyring(true);
+    const answer = await run(`
+      const { value: vault } = await openVault(options);
+      await vault.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });
+      const env = { ...process.env, GLOVEBOX_VAULT: 'sealed' };
+      const { value: sealed } = await openVault({ home, env, askPassphrase: async () => new Secret('correct horse') });
+      const found = await sealed.reveal('work');
+      await sealed.add({ name: 'other', kind: 'anthropic', secret: new Secret(CANARY) });
+      const { value: back } = await openVault(options);
+      return [found.error.code, (await sealed.status()).problem.message,
+        (await back.reveal('work')).value.secret.expose() === CANARY, (await back.status()).problem.hint];`);
+    expect(answer).toEqual([
+      'vault.unavailable',
+      expect.stringContaining('1 stay behind in the keychain'),
+      true,
+      expect.stringContaining('GLOVEBOX_VAULT=sealed'),
+    ]);
+  });
+
+  it('is unavailable, with a hint, on a bus without a secret service', async () => {
+    await startBus();
+    const answer = await run(`
+      const { value: vault } = await openVault({ home, env: { ...process.env, GLOVEBOX_VAULT: 'keychain' } });
+      return vault.status();`);
+    expect(answer).toMatchObject({
+      store: 'keychain',
+      state: 'unavailable',
+      problem: { code: 'vault.unavailable' },
+    });
+  });
+
+  it('gives up on a keychain that never answers, and lets the process end', async () => {
+    const socket = join(home, 'silent.sock');
+    const server = createServer(() => undefined).listen(socket);
+    await once(server, 'listening');
+    env['DBUS_SESSION_BUS_ADDRESS'] = `unix:path=${socket}`;
+    const started = performance.now();
+    const answer = await run(`
+      const store = createKeychainStore(options, 300);
+      const first = await store.open();
+      const asked = performance.now();
+      const second = await store.get('work');
+      return [first.error.code, second.error.code, performance.now() - asked < 100];`);
+    server.close();
+    expect(answer).toEqual(['vault.locked', 'vault.locked', true]);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+});
