@@ -1,9 +1,7 @@
 import type { AssistantName, Code, SessionId } from '../contract/index.ts';
 import { fail, ok, type Failure, type Result } from '../kit/index.ts';
 import type { CredentialGrant } from '../policy/index.ts';
-import { SANDBOX_HOME, SANDBOX_USER_NAME } from './etc-files.ts';
-
-export const TRUST_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+import { SANDBOX_HOME, SANDBOX_USER_NAME, TRUST_BUNDLE } from './etc-files.ts';
 
 /** Variables by which tools find the authorities they trust; all lead to the one merged bundle. */
 export const CA_VARIABLES = [

@@ -2,6 +2,10 @@ import type { SandboxMount, SandboxUser } from '../policy/index.ts';
 
 export const SANDBOX_USER_NAME = 'glovebox';
 export const SANDBOX_HOME = '/home/glovebox';
+/** The distribution's own bundle inside; ours is mounted over it. */
+export const TRUST_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+/** The same on the host, in the session's run folder. */
+export const TRUST_FILE = 'trust.pem';
 export const SANDBOX_HOSTNAME = 'glovebox';
 
 /**
@@ -14,7 +18,7 @@ export const NAMESERVER = '192.0.2.53';
 export type EtcFile = { readonly name: string; readonly target: string; readonly text: string };
 
 /** The few files below /etc that depend on the session: who the user is, how names resolve, whom to trust. */
-export const etcFiles = (user: SandboxUser, trustBundle: string): readonly EtcFile[] => [
+export const etcFiles = (user: SandboxUser): readonly EtcFile[] => [
   {
     name: 'passwd',
     target: '/etc/passwd',
@@ -46,7 +50,8 @@ export const etcFiles = (user: SandboxUser, trustBundle: string): readonly EtcFi
     // No automatic repacking: it would put the project's whole history among the changes.
     text: '[safe]\n\tdirectory = *\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n',
   },
-  { name: 'trust.pem', target: '/etc/ssl/certs/ca-certificates.crt', text: trustBundle },
+  // Filled in place once the broker has its authority, before anything inside can read it.
+  { name: TRUST_FILE, target: TRUST_BUNDLE, text: '' },
 ];
 
 export const etcMounts = (folder: string, files: readonly EtcFile[]): readonly SandboxMount[] =>

@@ -439,11 +439,11 @@ export const createLiveSession = (
     when(ending.promise, cancel);
   }
   void run().catch((why: unknown) => {
-    // A bug: whoever waits must not wait for ever, and the record must say that it is over.
+    // A bug: whoever waits must not wait for ever, and what the session did must stay reviewable.
     deps.log('error', `session ${id} broke`, { why });
     void held.close().catch(() => undefined);
     update({
-      state: 'failed',
+      state: parts === undefined ? 'failed' : 'review',
       endedAt: isoTime(deps.clock.now()),
       problem: toProblem(asFailure(why, 'Running the session')),
     });

@@ -1,16 +1,6 @@
-import {
-  chmod,
-  chown,
-  mkdir,
-  readdir,
-  readFile,
-  realpath,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Broker, BrokerCredential } from '../broker/port.ts';
+import type { Broker } from '../broker/port.ts';
 import {
   MAX_HOST_CHARS,
   type EgressDraft,
@@ -24,15 +14,27 @@ import {
 import type { Engine, Running, SessionImages } from '../engine/port.ts';
 import type { Guard } from '../guard/port.ts';
 import { fail, failure, FailureError, isoTime, ok, unwrap, type Scope } from '../kit/index.ts';
-import { describeNetworkPolicy, formatHostRule, type SandboxUser } from '../policy/index.ts';
+import {
+  describeNetworkPolicy,
+  formatHostRule,
+  type CredentialGrant,
+  type SandboxUser,
+} from '../policy/index.ts';
 import type { WorkingCopy } from '../workspace/port.ts';
 import { assistantHome, homeWriter } from './assistant-home.ts';
 import type { SessionDeps } from './deps.ts';
 import { sandboxEnvironment } from './environment.ts';
-import { etcFiles, etcMounts, SANDBOX_HOME, SANDBOX_HOSTNAME } from './etc-files.ts';
+import {
+  etcFiles,
+  etcMounts,
+  SANDBOX_HOME,
+  SANDBOX_HOSTNAME,
+  TRUST_FILE,
+  type EtcFile,
+} from './etc-files.ts';
 import { sandboxLimits } from './limits.ts';
 import type { SessionPaths } from './paths.ts';
-import { planSession } from './plan-session.ts';
+import { planSession, type SessionPlan } from './plan-session.ts';
 import { together, unlessAborted, within } from './together.ts';
 
 /** How long the gateway may take to connect to the broker. */
@@ -121,7 +123,6 @@ export const startParts = async (
   abort: AbortController,
 ): Promise<Parts> => {
   const { signal } = abort;
-  const now = (): string => isoTime(deps.clock.now());
   const begin = (step: StartStep, message: string): void => on.onProgress({ step, message });
 
   held.defer(() => rm(paths.run, { recursive: true, force: true }));
@@ -132,12 +133,10 @@ export const startParts = async (
   on.onDone('engine');
 
   // Set up in the reverse of the order they go in; a scope closes last in, first out.
-  await mkdir(paths.link, { recursive: true, mode: 0o700 });
-  await mkdir(paths.guard, { recursive: true, mode: 0o700 });
-  await mkdir(paths.etc, { recursive: true, mode: 0o755 });
-  let copy: WorkingCopy | undefined;
+  await makeRunFolder(paths);
+  let prepared: WorkingCopy | undefined;
   held.defer(async () => {
-    if (copy !== undefined) unwrap(await copy.release());
+    if (prepared !== undefined) unwrap(await prepared.release());
   });
   const brokerScope = held.child('broker');
   const guardScope = held.child('guard');
@@ -145,205 +144,221 @@ export const startParts = async (
     unwrap(await engine.removeSession(id));
   });
 
-  let images: SessionImages | undefined;
-  let broker: Broker | undefined;
-  let guard: Guard | undefined;
-  let credentials: readonly BrokerCredential[] = [];
+  // What waits for what: each part begins as soon as the parts it needs are there.
+  const images = part<SessionImages>(signal);
+  const copy = part<WorkingCopy>(signal);
+  const plan = part<SessionPlan>(signal);
+  const broker = part<Broker>(signal);
+  const guard = part<Guard>(signal);
+  const gateway = part<Running>(signal);
+  const sandbox = part<Running>(signal);
+  const guardContainer = part<Running>(signal);
+  const env = part<Readonly<Record<string, string>>>(signal);
+
   await together(abort, [
     async () => {
       begin('images', 'checking the sandbox’s images');
-      images = unwrap(await engine.ensureImages(request.assistant, on.onProgress, signal));
+      images.set(unwrap(await engine.ensureImages(request.assistant, on.onProgress, signal)));
       on.onDone('images');
     },
     async () => {
       begin('workspace', 'preparing the working copy');
-      const { mode, hide } = { mode: request.workspace, hide: request.hide };
-      copy = unwrap(
+      const { workspace: mode, hide } = request;
+      prepared = unwrap(
         await deps.workspace.prepare({ project, mode, hide, folder: paths.folder }, signal),
       );
+      copy.set(prepared);
       on.onDone('workspace');
     },
     async () => {
       begin('broker', 'starting the broker');
       const upstreamAuthorities = await readAuthorities(request.network.upstreamCa);
-      const plan = unwrap(await planSession(deps.vault, request));
-      credentials = plan.credentials;
-      on.onGrants(
-        credentials.map(({ grant }) => ({
-          credential: grant.credential,
-          kind: grant.kind,
-          hosts: grant.hosts.map(formatHostRule),
-        })),
-      );
-      on.onEvents([
-        { kind: 'policy', at: now(), op: 'applied', rules: describeNetworkPolicy(plan.network) },
-        ...credentials.map(({ grant }): TimelineDraft => ({
-          kind: 'credential',
-          at: now(),
-          op: 'granted',
-          credential: grant.credential,
-          host: grant.hosts.map(formatHostRule).join(', ').slice(0, MAX_HOST_CHARS),
-        })),
-      ]);
+      const planned = unwrap(await planSession(deps.vault, request));
+      const grants = planned.credentials.map(({ grant }) => grant);
+      env.set(unwrap(sandboxEnvironment(id, request.assistant, grants)));
+      plan.set(planned);
+      on.onGrants(grants.map(summarise));
+      on.onEvents(planDrafts(planned, isoTime(deps.clock.now())));
       signal.throwIfAborted();
-      broker = unwrap(
+      const started = unwrap(
         await deps.startBroker(
           {
             session: id,
             linkFolder: paths.link,
-            network: plan.network,
-            credentials,
+            network: planned.network,
+            credentials: planned.credentials,
             upstreamAuthorities,
           },
           {
             onEvents: on.onEvents,
             onOpen: on.onOpen,
             onState: on.onBroker,
-            identify: async (flow) => guard?.owner(flow),
+            identify: async (flow) => guard.now()?.owner(flow),
           },
           brokerScope,
           signal,
         ),
       );
-      const started = broker;
       brokerScope.defer(() => started.close());
+      broker.set(started);
       on.onDone('broker');
     },
     async () => {
-      guard = unwrap(
-        await deps.openGuard(
-          {
-            socketFolder: paths.guard,
-            watch: project,
-            clock: deps.clock,
-            onEvents: on.onEvents,
-          },
-          guardScope,
-        ),
-      );
-    },
-  ]);
-  if (images === undefined || copy === undefined || broker === undefined || guard === undefined) {
-    throw new Error('a part is missing although every step succeeded');
-  }
-  const parts = { images, copy, broker, guard };
-  const { user } = parts.copy;
-  const grants = credentials.map(({ grant }) => grant);
-  const env = unwrap(sandboxEnvironment(id, request.assistant, grants));
-
-  await shareLink(paths.link, user);
-
-  let gateway: Running | undefined;
-  const files = etcFiles(user, parts.broker.trustBundle);
-  await together(abort, [
-    async () => {
-      // World-readable: inside, another uid reads them; the folder above is ours alone.
-      await Promise.all(
-        files.map((file) => writeFile(join(paths.etc, file.name), file.text, { mode: 0o644 })),
-      );
+      const { clock } = deps;
+      const options = { socketFolder: paths.guard, watch: project, clock, onEvents: on.onEvents };
+      guard.set(unwrap(await deps.openGuard(options, guardScope)));
     },
     async () => {
+      const { gateway: image } = await images.there;
       begin('gateway', 'starting the gateway');
-      gateway = unwrap(
-        await engine.startGateway(
-          { session: id, image: parts.images.gateway, user, linkFolder: paths.link },
-          signal,
-        ),
+      const user = gatewayUser();
+      const wall = unwrap(
+        await engine.startGateway({ session: id, image, user, linkFolder: paths.link }, signal),
       );
-    },
-  ]);
-  if (gateway === undefined) throw new Error('the gateway is missing although it started');
-  const wall = gateway;
-
-  let sandbox: Running | undefined;
-  let guardContainer: Running | undefined;
-  const sandboxAndGuard = async (): Promise<void> => {
-    begin('sandbox', 'starting the sandbox');
-    const inside = unwrap(
-      await engine.startSandbox(
-        {
-          session: id,
-          image: parts.images.sandbox,
-          user,
-          gateway: wall.id,
-          hostname: SANDBOX_HOSTNAME,
-          workingFolder: project,
-          mounts: [...parts.copy.mounts, ...etcMounts(paths.etc, files)],
-          env,
-          limits: sandboxLimits(request.limits),
-        },
-        signal,
-      ),
-    );
-    sandbox = inside;
-    on.onDone('sandbox');
-    begin('guard', 'starting the guard');
-    await together(abort, [
-      async () => {
-        guardContainer = unwrap(
-          await engine.startGuard(
-            {
-              session: id,
-              image: parts.images.guard,
-              sandbox: inside.id,
-              socketFolder: paths.guard,
-              watch: project,
-            },
-            signal,
-          ),
-        );
-        await waitReady(deps, parts.guard, guardContainer, signal);
-        on.onDone('guard');
-      },
-      () =>
-        writeHome(
-          engine,
-          inside.id,
-          user,
-          env,
-          assistantHome(request.assistant, project, grants),
-          signal,
-        ),
-    ]);
-  };
-  await together(abort, [
-    async () => {
-      await waitLinked(deps, parts.broker, wall, signal);
+      gateway.set(wall);
+      await waitLinked(deps, await broker.there, wall, signal);
       on.onDone('gateway');
     },
-    sandboxAndGuard,
+    async () => {
+      const { user, mounts } = await copy.there;
+      const files = etcFiles(user);
+      await writeEtcFiles(paths.etc, files);
+      const inner = await env.there;
+      const wall = await gateway.there;
+      begin('sandbox', 'starting the sandbox');
+      const inside = unwrap(
+        await engine.startSandbox(
+          {
+            session: id,
+            image: (await images.there).sandbox,
+            user,
+            gateway: wall.id,
+            hostname: SANDBOX_HOSTNAME,
+            workingFolder: project,
+            mounts: [...mounts, ...etcMounts(paths.etc, files)],
+            env: inner,
+            limits: sandboxLimits(request.limits),
+          },
+          signal,
+        ),
+      );
+      sandbox.set(inside);
+      on.onDone('sandbox');
+      const grants = (await plan.there).credentials.map(({ grant }) => grant);
+      const home = assistantHome(request.assistant, project, grants);
+      await writeHome(engine, inside.id, user, inner, home, signal);
+    },
+    async () => {
+      const { guard: image } = await images.there;
+      const watched = await sandbox.there;
+      begin('guard', 'starting the guard');
+      const container = unwrap(
+        await engine.startGuard(
+          {
+            session: id,
+            image,
+            sandbox: watched.id,
+            socketFolder: paths.guard,
+            watch: project,
+          },
+          signal,
+        ),
+      );
+      guardContainer.set(container);
+      await waitReady(deps, await guard.there, container, signal);
+      on.onDone('guard');
+    },
+    async () => {
+      // Mounted from the start and filled in place: only what runs later reads it.
+      await copy.there;
+      const { trustBundle } = await broker.there;
+      await sandbox.there;
+      await writeFile(join(paths.etc, TRUST_FILE), trustBundle);
+    },
   ]);
-  if (sandbox === undefined || guardContainer === undefined) {
-    throw new Error('a container is missing although it started');
-  }
   signal.throwIfAborted();
   return {
     engine,
     project,
-    user,
-    env,
-    copy: parts.copy,
-    broker: parts.broker,
-    guard: parts.guard,
-    gateway: wall,
-    sandbox,
-    guardContainer,
+    user: (await copy.there).user,
+    env: await env.there,
+    copy: await copy.there,
+    broker: await broker.there,
+    guard: await guard.there,
+    gateway: await gateway.there,
+    sandbox: await sandbox.there,
+    guardContainer: await guardContainer.there,
   };
 };
 
+/** A part that others wait for; waiting ends with the signal. */
+type Part<T> = {
+  readonly there: Promise<T>;
+  readonly set: (value: T) => void;
+  readonly now: () => T | undefined;
+};
+
+const part = <T>(signal: AbortSignal): Part<T> => {
+  const { promise, resolve } = Promise.withResolvers<T>();
+  const there = unlessAborted(signal, promise);
+  // Nobody may be waiting for it when the start is called off.
+  there.catch(() => undefined);
+  let value: T | undefined;
+  return {
+    there,
+    set: (made) => {
+      value = made;
+      resolve(made);
+    },
+    now: () => value,
+  };
+};
+
+const summarise = (grant: CredentialGrant): GrantSummary => ({
+  credential: grant.credential,
+  kind: grant.kind,
+  hosts: grant.hosts.map(formatHostRule),
+});
+
+/** What is in force, on the record before anything happens. */
+const planDrafts = ({ network, credentials }: SessionPlan, at: string): TimelineDraft[] => [
+  { kind: 'policy', at, op: 'applied', rules: describeNetworkPolicy(network) },
+  ...credentials.map(({ grant }): TimelineDraft => ({
+    kind: 'credential',
+    at,
+    op: 'granted',
+    credential: grant.credential,
+    host: grant.hosts.map(formatHostRule).join(', ').slice(0, MAX_HOST_CHARS),
+  })),
+];
+
+/** Not root even where we are, and not the sandbox's user either: the two share a network namespace. */
+const GATEWAY_USER: SandboxUser = { uid: 65_532, gid: 65_532 };
+
+const gatewayUser = (): SandboxUser => {
+  const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+  return uid === undefined || gid === undefined || uid === 0 ? GATEWAY_USER : { uid, gid };
+};
+
 /**
- * Run by root, the gateway is another user than we. Its group may pass through the link folder and
- * connect, and can change nothing there; the run folder above keeps everybody else of the host out.
+ * The session's run folder. Where root runs it the gateway is another user than we: its group may pass
+ * through the link folder and connect, and can change nothing; the folder above keeps others out.
  */
-const shareLink = async (folder: string, user: SandboxUser): Promise<void> => {
-  const uid = process.getuid?.();
-  if (uid !== 0) return;
-  await chown(folder, uid, user.gid);
-  await chmod(folder, 0o710);
-  for (const name of await readdir(folder)) {
-    await chown(join(folder, name), uid, user.gid);
-    await chmod(join(folder, name), 0o660);
-  }
+const makeRunFolder = async (paths: SessionPaths): Promise<void> => {
+  await mkdir(paths.run, { recursive: true, mode: 0o700 });
+  await mkdir(paths.link, { mode: 0o700 });
+  await mkdir(paths.guard, { mode: 0o700 });
+  await mkdir(paths.etc, { mode: 0o755 });
+  if (process.getuid?.() !== 0) return;
+  await chown(paths.link, 0, GATEWAY_USER.gid);
+  await chmod(paths.link, 0o710);
+};
+
+/** World-readable: inside, another uid reads them; the folder above is ours alone. */
+const writeEtcFiles = async (folder: string, files: readonly EtcFile[]): Promise<void> => {
+  await Promise.all(
+    files.map((file) => writeFile(join(folder, file.name), file.text, { mode: 0o644, flag: 'wx' })),
+  );
 };
 
 /** Rejects as soon as the container ends, with what it said last. */
