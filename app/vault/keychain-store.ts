@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail, ok, Secret, type Result } from '../kit/index.ts';
+import { KeytarMissingError, loadKeytar, type Keytar } from './keytar.ts';
 import type { VaultFailure, VaultOptions } from './port.ts';
 import type { SecretStore } from './store.ts';
 
@@ -9,13 +10,6 @@ import type { SecretStore } from './store.ts';
 export const KEYCHAIN_TIMEOUT_MS = 15_000;
 
 const PROBE_PREFIX = 'probe ';
-
-/** The part of keytar's API that is used. */
-type Keytar = {
-  readonly getPassword: (service: string, account: string) => Promise<string | null>;
-  readonly setPassword: (service: string, account: string, value: string) => Promise<void>;
-  readonly deletePassword: (service: string, account: string) => Promise<boolean>;
-};
 
 /** The name our entries go by; each home has its own, so that two never share secrets. */
 export const serviceName = (home: string): string => {
@@ -40,13 +34,14 @@ const hasBus = (env: VaultOptions['env']): boolean => {
   );
 };
 
-const loadKeytar = async (): Promise<Keytar> => {
-  const loaded = (await import('@github/keytar')) as unknown as Keytar & { default?: Keytar };
-  return loaded.default ?? loaded;
-};
-
 /** What the keychain's own words mean. The words are the system's and carry no secret of ours. */
 const refused = (thrown: unknown): Result<never, VaultFailure> => {
+  if (thrown instanceof KeytarMissingError) {
+    return unavailable(
+      `its library cannot be used (${thrown.message})`,
+      'On Debian: apt-get install libsecret-1-0. Or use GLOVEBOX_VAULT=sealed.',
+    );
+  }
   const why = thrown instanceof Error ? thrown.message : 'no reason was given';
   if (/locked|dismissed|interaction is not allowed|-25308/i.test(why)) return locked();
   if (/does not exist at path|collection/i.test(why)) {
@@ -68,7 +63,10 @@ export const createKeychainStore = (
   let turn: Promise<unknown> = Promise.resolve();
   let hanging = false;
 
-  const bounded = async <T>(task: () => Promise<T>): Promise<Result<T, VaultFailure>> => {
+  const bounded = async <T>(
+    keychain: Keytar,
+    task: () => Promise<T>,
+  ): Promise<Result<T, VaultFailure>> => {
     // A call that never comes back holds a thread; a few of those would hold them all.
     if (hanging) return locked();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -84,6 +82,7 @@ export const createKeychainStore = (
         hanging = false;
       };
       call.then(back, back);
+      keychain.abandon();
       return fail(
         'vault.locked',
         'The keychain did not answer in time.',
@@ -102,16 +101,12 @@ export const createKeychainStore = (
         return unavailable('there is no session bus', SEALED_HINT);
       }
       try {
-        keytar ??= await loadKeytar();
+        keytar ??= await loadKeytar(options.env);
       } catch (thrown) {
-        const why = thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : 'unknown';
-        return unavailable(
-          `its library cannot be loaded (${why.slice(0, 300)})`,
-          'On Debian: apt-get install libsecret-1-0. Or use GLOVEBOX_VAULT=sealed.',
-        );
+        return refused(thrown);
       }
       const keychain = keytar;
-      return bounded(() => task(keychain));
+      return bounded(keychain, () => task(keychain));
     });
     turn = mine;
     return mine;
