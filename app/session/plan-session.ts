@@ -1,10 +1,19 @@
 import type { BrokerCredential } from '../broker/port.ts';
-import type { GrantRequest, StartRequest } from '../contract/index.ts';
+import {
+  MAX_HOST_CHARS,
+  type GrantRequest,
+  type GrantSummary,
+  type StartRequest,
+  type TimelineDraft,
+} from '../contract/index.ts';
 import { fail, ok, type Result } from '../kit/index.ts';
 import {
   buildGrant,
   buildNetworkPolicy,
+  describeNetworkPolicy,
+  formatHostRule,
   shapeOf,
+  type CredentialGrant,
   type NamedRule,
   type NetworkPolicy,
 } from '../policy/index.ts';
@@ -68,3 +77,22 @@ export const planSession = async (
     credentials,
   });
 };
+
+/** The grant as windows and records may know it: without its placeholder. */
+export const summarise = (grant: CredentialGrant): GrantSummary => ({
+  credential: grant.credential,
+  kind: grant.kind,
+  hosts: grant.hosts.map(formatHostRule),
+});
+
+/** What is in force, on the record before anything happens. */
+export const planDrafts = ({ network, credentials }: SessionPlan, at: string): TimelineDraft[] => [
+  { kind: 'policy', at, op: 'applied', rules: describeNetworkPolicy(network) },
+  ...credentials.map(({ grant }): TimelineDraft => ({
+    kind: 'credential',
+    at,
+    op: 'granted',
+    credential: grant.credential,
+    host: grant.hosts.map(formatHostRule).join(', ').slice(0, MAX_HOST_CHARS),
+  })),
+];

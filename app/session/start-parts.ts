@@ -1,48 +1,33 @@
-import { chmod, chown, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Broker } from '../broker/port.ts';
-import {
-  MAX_HOST_CHARS,
-  type EgressDraft,
-  type GrantSummary,
-  type Progress,
-  type SessionId,
-  type StartRequest,
-  type StartStep,
-  type TimelineDraft,
+import type {
+  EgressDraft,
+  GrantSummary,
+  Progress,
+  SessionId,
+  StartRequest,
+  StartStep,
+  TimelineDraft,
 } from '../contract/index.ts';
 import type { Engine, Running, SessionImages } from '../engine/port.ts';
 import type { Guard } from '../guard/port.ts';
-import { fail, failure, FailureError, isoTime, ok, unwrap, type Scope } from '../kit/index.ts';
-import {
-  describeNetworkPolicy,
-  formatHostRule,
-  type CredentialGrant,
-  type SandboxUser,
-} from '../policy/index.ts';
+import { isoTime, unwrap, type Scope } from '../kit/index.ts';
+import type { SandboxUser } from '../policy/index.ts';
 import type { WorkingCopy } from '../workspace/port.ts';
-import { assistantHome, homeWriter } from './assistant-home.ts';
+import { assistantHome } from './assistant-home.ts';
 import type { SessionDeps } from './deps.ts';
 import { sandboxEnvironment } from './environment.ts';
-import {
-  etcFiles,
-  etcMounts,
-  SANDBOX_HOME,
-  SANDBOX_HOSTNAME,
-  TRUST_FILE,
-  type EtcFile,
-} from './etc-files.ts';
+import { etcFiles, etcMounts, SANDBOX_HOSTNAME, TRUST_FILE } from './etc-files.ts';
+import { writeHome } from './first-run.ts';
+import { readAuthorities, resolveProject } from './host-files.ts';
 import { sandboxLimits } from './limits.ts';
+import { part } from './part.ts';
 import type { SessionPaths } from './paths.ts';
-import { planSession, type SessionPlan } from './plan-session.ts';
-import { together, unlessAborted, within } from './together.ts';
-
-/** How long the gateway may take to connect to the broker. */
-export const LINK_TIMEOUT_MS = 20_000;
-/** How long the guard may take to mark the working copy. */
-export const GUARD_TIMEOUT_MS = 20_000;
-/** Largest file of further authorities. */
-export const MAX_UPSTREAM_CA_BYTES = 4 * 1024 * 1024;
+import { planDrafts, planSession, summarise, type SessionPlan } from './plan-session.ts';
+import { waitLinked, waitReady } from './readiness.ts';
+import { gatewayUser, makeRunFolder, writeEtcFiles } from './run-folder.ts';
+import { together } from './together.ts';
 
 /** Everything that stands when the assistant may start. */
 export type Parts = {
@@ -72,42 +57,6 @@ export type StartSpec = {
   readonly id: SessionId;
   readonly request: StartRequest;
   readonly paths: SessionPaths;
-};
-
-const resolveProject = async (path: string): Promise<string> => {
-  const real = await realpath(path).catch(() => undefined);
-  const isFolder =
-    real !== undefined &&
-    (await stat(real)
-      .then((s) => s.isDirectory())
-      .catch(() => false));
-  return unwrap(
-    real !== undefined && isFolder
-      ? ok(real)
-      : fail('project.not-a-folder', `${path} is not a folder.`, 'Choose the project’s folder.'),
-  );
-};
-
-const readAuthorities = async (path: string | undefined): Promise<readonly string[]> => {
-  if (path === undefined) return [];
-  const unusable = (why: string): FailureError =>
-    new FailureError(
-      failure(
-        'policy.invalid',
-        `The file of upstream authorities ${path} ${why}.`,
-        'Give a PEM file with one or more certificates.',
-      ),
-    );
-  const size = await stat(path)
-    .then((s) => s.size)
-    .catch(() => undefined);
-  if (size === undefined) throw unusable('cannot be read');
-  if (size > MAX_UPSTREAM_CA_BYTES) throw unusable('is too large');
-  const text = await readFile(path, 'utf8').catch(() => {
-    throw unusable('cannot be read');
-  });
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) throw unusable('holds no certificate');
-  return [text];
 };
 
 /**
@@ -289,163 +238,4 @@ export const startParts = async (
     sandbox: await sandbox.there,
     guardContainer: await guardContainer.there,
   };
-};
-
-/** A part that others wait for; waiting ends with the signal. */
-type Part<T> = {
-  readonly there: Promise<T>;
-  readonly set: (value: T) => void;
-  readonly now: () => T | undefined;
-};
-
-const part = <T>(signal: AbortSignal): Part<T> => {
-  const { promise, resolve } = Promise.withResolvers<T>();
-  const there = unlessAborted(signal, promise);
-  // Nobody may be waiting for it when the start is called off.
-  there.catch(() => undefined);
-  let value: T | undefined;
-  return {
-    there,
-    set: (made) => {
-      value = made;
-      resolve(made);
-    },
-    now: () => value,
-  };
-};
-
-const summarise = (grant: CredentialGrant): GrantSummary => ({
-  credential: grant.credential,
-  kind: grant.kind,
-  hosts: grant.hosts.map(formatHostRule),
-});
-
-/** What is in force, on the record before anything happens. */
-const planDrafts = ({ network, credentials }: SessionPlan, at: string): TimelineDraft[] => [
-  { kind: 'policy', at, op: 'applied', rules: describeNetworkPolicy(network) },
-  ...credentials.map(({ grant }): TimelineDraft => ({
-    kind: 'credential',
-    at,
-    op: 'granted',
-    credential: grant.credential,
-    host: grant.hosts.map(formatHostRule).join(', ').slice(0, MAX_HOST_CHARS),
-  })),
-];
-
-/** Not root even where we are, and not the sandbox's user either: the two share a network namespace. */
-const GATEWAY_USER: SandboxUser = { uid: 65_532, gid: 65_532 };
-
-const gatewayUser = (): SandboxUser => {
-  const [uid, gid] = [process.getuid?.(), process.getgid?.()];
-  return uid === undefined || gid === undefined || uid === 0 ? GATEWAY_USER : { uid, gid };
-};
-
-/**
- * The session's run folder. Where root runs it the gateway is another user than we: its group may pass
- * through the link folder and connect, and can change nothing; the folder above keeps others out.
- */
-const makeRunFolder = async (paths: SessionPaths): Promise<void> => {
-  await mkdir(paths.run, { recursive: true, mode: 0o700 });
-  await mkdir(paths.link, { mode: 0o700 });
-  await mkdir(paths.guard, { mode: 0o700 });
-  await mkdir(paths.etc, { mode: 0o755 });
-  if (process.getuid?.() !== 0) return;
-  await chown(paths.link, 0, GATEWAY_USER.gid);
-  await chmod(paths.link, 0o710);
-};
-
-/** World-readable: inside, another uid reads them; the folder above is ours alone. */
-const writeEtcFiles = async (folder: string, files: readonly EtcFile[]): Promise<void> => {
-  await Promise.all(
-    files.map((file) => writeFile(join(folder, file.name), file.text, { mode: 0o644, flag: 'wx' })),
-  );
-};
-
-/** Rejects as soon as the container ends, with what it said last. */
-const orEnds = async <T>(
-  container: Running,
-  code: 'gateway.failed' | 'guard.failed',
-  what: string,
-  task: Promise<T>,
-): Promise<T> =>
-  Promise.race([
-    task,
-    container.ended.then(({ exitCode, tail }) => {
-      const said = tail.trim() === '' ? '' : ` It said: ${tail.trim().slice(-2000)}`;
-      throw new FailureError(failure(code, `${what} ended with status ${exitCode}.${said}`));
-    }),
-  ]);
-
-const waitLinked = (
-  deps: SessionDeps,
-  broker: Broker,
-  gateway: Running,
-  signal: AbortSignal,
-): Promise<void> =>
-  within(
-    deps.clock,
-    signal,
-    {
-      ms: LINK_TIMEOUT_MS,
-      late: failure(
-        'gateway.failed',
-        `The gateway did not connect to the broker within ${LINK_TIMEOUT_MS / 1000} seconds.`,
-      ),
-    },
-    async (limited) => {
-      unwrap(await orEnds(gateway, 'gateway.failed', 'The gateway', broker.linked(limited)));
-    },
-  );
-
-const waitReady = (
-  deps: SessionDeps,
-  guard: Guard,
-  container: Running,
-  signal: AbortSignal,
-): Promise<void> =>
-  within(
-    deps.clock,
-    signal,
-    {
-      ms: GUARD_TIMEOUT_MS,
-      late: failure(
-        'guard.failed',
-        `The guard did not watch the working copy within ${GUARD_TIMEOUT_MS / 1000} seconds.`,
-      ),
-    },
-    async (limited) => {
-      unwrap(await orEnds(container, 'guard.failed', 'The guard', guard.ready(limited)));
-    },
-  );
-
-const writeHome = async (
-  engine: Engine,
-  sandbox: string,
-  user: SandboxUser,
-  env: Readonly<Record<string, string>>,
-  files: ReturnType<typeof assistantHome>,
-  signal: AbortSignal,
-): Promise<void> => {
-  const command = homeWriter(files);
-  if (command === undefined) return;
-  const exec = unwrap(
-    await engine.exec(sandbox, { command, env, workingFolder: SANDBOX_HOME, user, tty: false }),
-  );
-  let complaint = '';
-  if (!exec.io.tty) {
-    exec.io.stdin.end();
-    exec.io.stdout.resume();
-    exec.io.stderr.on('data', (bytes: Buffer) => {
-      complaint = (complaint + bytes.toString()).slice(-500);
-    });
-  }
-  const status = await unlessAborted(signal, exec.exit);
-  if (status !== 0) {
-    throw new FailureError(
-      failure(
-        'session.failed',
-        `The assistant’s first-run files could not be written inside (status ${status}). ${complaint}`.trim(),
-      ),
-    );
-  }
 };
