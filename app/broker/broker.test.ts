@@ -112,6 +112,9 @@ const createEcho = () => {
   return { seen, listener };
 };
 
+const get = (path: string, more = ''): string =>
+  `GET ${path} HTTP/1.1\r\nHost: other.test\r\nX-Api-Key: ${path.slice(1)}=${more}\r\n\r\n`;
+
 describe('what is allowed', () => {
   let rig: Rig;
   let upstream: Upstream;
@@ -221,8 +224,6 @@ describe('what is allowed', () => {
         all += part.toString();
         if (all.endsWith('third=3')) resolve(all);
       });
-      const get = (path: string, more = ''): string =>
-        `GET ${path} HTTP/1.1\r\nHost: other.test\r\nX-Api-Key: ${path.slice(1)}=${more}\r\n\r\n`;
       socket.write(get('/first', '1') + get('/second', '2') + get('/third', '3'));
     });
     expect(text.match(/hello \w+=\d/g)).toEqual([
@@ -392,18 +393,27 @@ describe('what is allowed', () => {
     expect(echo.seen.length).toBe(before);
   });
 
-  it.each([
-    ['another header', { cookie: 'k=@' }, '/', 'grant.wrong-place'],
-    ['a query', {}, '/?k=@', 'grant.wrong-place'],
-    ['a percent-encoded path', {}, '/%25@', 'grant.wrong-place'],
-    ['a bearer for a header kind elsewhere', { 'x-goog-api-key': '@' }, '/', 'grant.wrong-place'],
-  ])('trips over a placeholder in %s', async (_where, headers, path, code) => {
+  const encoded = (key: string): string =>
+    Array.from(key, (char) => `%${char.charCodeAt(0).toString(16)}`).join('');
+  it.each<[string, (key: string) => { path?: string; headers?: Record<string, string> }]>([
+    ['another header', (key) => ({ headers: { cookie: `k=${key}` } })],
+    ['the header of another kind', (key) => ({ headers: { 'x-goog-api-key': key } })],
+    ['a header name', (key) => ({ headers: { [key]: 'x' } })],
+    ['a query', (key) => ({ path: `/?k=${key}` })],
+    ['a percent-encoded path', (key) => ({ path: `/${encoded(key)}` })],
+    [
+      'a query that is encoded twice',
+      (key) => ({ path: `/?k=${encodeURIComponent(encoded(key))}` }),
+    ],
+    [
+      'Basic of a kind without it',
+      (key) => ({ headers: { authorization: `Basic ${btoa(`u:${key}`)}` } }),
+    ],
+  ])('trips over a placeholder in %s', async (_where, make) => {
     const before = echo.seen.length;
-    const fill = (text: string): string => text.replace('@', placeholder(1)).replace('%25', '%61');
-    const filled = Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name, fill(value)]),
-    );
-    const answer = await rig.fetch(`https://api.test${fill(path)}`, { headers: filled });
+    const code = 'grant.wrong-place';
+    const { path = '/', headers = {} } = make(placeholder(1));
+    const answer = await rig.fetch(`https://api.test${path}`, { headers });
     expect([answer.status, answer.headers['glovebox-code']]).toEqual([403, code]);
     expect(JSON.parse(answer.text)).toMatchObject({ error: { code } });
     expect(echo.seen.length).toBe(before);

@@ -1,5 +1,4 @@
 import { createSocket } from 'node:dgram';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readDnsQuery } from './process/dns-message.ts';
 import { createTestAuthority } from './testing/certificates.ts';
@@ -53,7 +52,7 @@ const startResolver = async (answers: Readonly<Record<string, string>>) => {
     socket.send(Buffer.concat([head, question, ...record]), from.port, from.address);
   });
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  return { asked, port: (socket.address() as AddressInfo).port, close: () => socket.close() };
+  return { asked, port: socket.address().port, close: () => socket.close() };
 };
 
 const PRIVATE: Readonly<Record<string, string>> = {
@@ -65,6 +64,9 @@ const PRIVATE: Readonly<Record<string, string>> = {
   'multicast.test': '224.0.0.1',
   'zone.test': '198.18.0.9',
 };
+
+const send = (rig: Rig, path: string, value: unknown) =>
+  rig.relay.post(path, 'application/json', Buffer.from(JSON.stringify(value)));
 
 describe('what is refused', () => {
   let rig: Rig;
@@ -119,14 +121,18 @@ describe('what is refused', () => {
     resolver.close();
   });
 
-  it.each([
+  it.each<[string, number, string]>([
     ['unlisted.test', 403, 'egress.no-rule'],
     ['denied.test', 403, 'egress.denied-by-rule'],
     ['nowhere.test', 502, 'egress.name-not-found'],
     ['gone.test', 502, 'egress.upstream-unreachable'],
     ['stranger.test', 502, 'egress.upstream-unverified'],
     ['wrong-name.test', 502, 'egress.upstream-unverified'],
-    ...Object.keys(PRIVATE).map((name) => [name, 403, 'egress.private-address'] as const),
+    ...Object.keys(PRIVATE).map((name): [string, number, string] => [
+      name,
+      403,
+      'egress.private-address',
+    ]),
   ])('refuses %s with %i %s, readable inside', async (host, status, code) => {
     const before = reached;
     const answer = await rig.fetch(`https://${host}/`);
@@ -313,7 +319,7 @@ describe('what is refused', () => {
   });
 
   it('offers HTTP/1.1 alone and records a program that wants only HTTP/2', async () => {
-    await expect(rig.tls('good.test', { alpn: ['h2'] })).rejects.toThrow();
+    await expect(rig.tls('good.test', { alpn: ['h2'] })).rejects.toThrow(/disconnected|closed/);
     const socket = await rig.tls('good.test', { alpn: ['h2', 'http/1.1'] });
     expect(socket.alpnProtocol).toBe('http/1.1');
     socket.destroy();
@@ -327,16 +333,19 @@ describe('what is refused', () => {
       bytes: 12,
       count: 2,
     };
-    const send = (path: string, value: unknown) =>
-      rig.relay.post(path, 'application/json', Buffer.from(JSON.stringify(value)));
-    expect((await send('/udp', report)).status).toBe(200);
+    expect((await send(rig, '/udp', report)).status).toBe(200);
     expect(
-      (await send('/loop', { family: 4, source: '10.0.0.2:5001', destination: '127.0.0.1:15001' }))
-        .status,
+      (
+        await send(rig, '/loop', {
+          family: 4,
+          source: '10.0.0.2:5001',
+          destination: '127.0.0.1:15001',
+        })
+      ).status,
     ).toBe(200);
-    expect((await send('/udp', { ...report, more: 1 })).status).toBe(400);
-    expect((await send('/udp', 'x'.repeat(10_000))).status).toBe(400);
-    expect((await send('/other', {})).status).toBe(404);
+    expect((await send(rig, '/udp', { ...report, more: 1 })).status).toBe(400);
+    expect((await send(rig, '/udp', 'x'.repeat(10_000))).status).toBe(400);
+    expect((await send(rig, '/other', {})).status).toBe(404);
     for (const code of ['egress.udp', 'egress.loop']) {
       await rig.until(
         () => rig.events.some((event) => event.kind === 'egress' && event.code === code),

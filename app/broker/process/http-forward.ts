@@ -231,6 +231,9 @@ export const forward = (
     let broken: Error | undefined;
     let bytesOut = 0;
 
+    const onFailure = (failed: Error): void => {
+      broken ??= failed;
+    };
     const onAnswer = (upstream: ClientRequest, answer: IncomingMessage): void => {
       const status = answer.statusCode ?? 502;
       const plan = planAnswer(deps.scrubber, {
@@ -244,9 +247,6 @@ export const forward = (
         return;
       }
       exchange.set({ status });
-      const onFailure = (failed: Error): void => {
-        broken ??= failed;
-      };
       sendBody(deps, plan, answer, response, exchange, onFailure, (failed) => {
         if (failed === undefined) {
           // An early answer: the server has said all it will, the rest of the upload is of no use.

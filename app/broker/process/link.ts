@@ -202,7 +202,11 @@ export const createLinkServer = (deps: LinkDeps): Http2Server => {
 /** The one right others may have on the link folder: its group, the gateway's, may pass through. */
 const GROUP_PASSES = 0o010;
 
-/** Listens on the link folder's socket: removes what a dead process of ours left there, and nothing else. */
+/**
+ * Listens on the link folder's socket: removes what a dead process of ours left there, and nothing else.
+ * The folder is this user's alone; where its group may pass through (mode 0710), the gateway runs in
+ * that group and may connect.
+ */
 export const listenLink = async (server: Http2Server, folder: string): Promise<void> => {
   const found = await lstat(folder);
   const uid = process.getuid?.();
