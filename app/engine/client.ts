@@ -1,6 +1,9 @@
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import Docker from 'dockerode';
+import { z } from 'zod';
 import type { Scope } from '../kit/index.ts';
 import type { EngineAddress } from './address.ts';
 
@@ -33,6 +36,47 @@ export const dockerAt = (address: EngineAddress, scope: Scope): Docker => {
     key: tls?.key,
   };
   return new Docker(options);
+};
+
+type Dial = (
+  request: {
+    readonly path: string;
+    readonly method: 'POST';
+    readonly isStream: true;
+    readonly statusCodes: Readonly<Record<number, true | string>>;
+    readonly abortSignal: AbortSignal;
+  },
+  answered: (failure: Error | null, stream: Readable) => void,
+) => void;
+
+const ExitAnswer = z.looseObject({ StatusCode: z.int() });
+
+/**
+ * Exit status of a container, once it has one; rejects when the engine goes away. dockerode's own `wait`
+ * collects the body and never settles when the connection ends after the head, which is sent at once.
+ */
+export const waitForExit = async (
+  docker: Docker,
+  container: string,
+  signal: AbortSignal,
+): Promise<number> => {
+  const modem = docker.modem as { readonly dial: Dial };
+  const stream = await new Promise<Readable>((resolve, reject) => {
+    modem.dial(
+      {
+        path: `/containers/${container}/wait?`,
+        method: 'POST',
+        isStream: true,
+        statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
+        abortSignal: signal,
+      },
+      (failure, answer) => {
+        if (failure === null) resolve(answer);
+        else reject(failure);
+      },
+    );
+  });
+  return ExitAnswer.parse(await json(addAbortSignal(signal, stream))).StatusCode;
 };
 
 export const ping = (docker: Docker, signal: AbortSignal): Promise<unknown> =>

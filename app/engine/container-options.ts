@@ -85,8 +85,6 @@ export const gatewayOptions = (
     ...(ipv6 ? { Sysctls: { 'net.ipv6.conf.lo.disable_ipv6': '0' } } : {}),
     Mounts: [socketMount(spec.linkFolder)],
     Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=16m,mode=1777' },
-    // The last to go when memory runs short: without it nothing is recorded.
-    OomScoreAdj: 0,
   },
 });
 

@@ -38,7 +38,10 @@ export const imageId = async (docker: Docker, name: string): Promise<string | un
 };
 
 /** Pulls the public image; false where the registry does not answer in time or refuses. */
-const pull = async (docker: Docker, options: DistributionOptions): Promise<boolean> => {
+export const pullDistribution = async (
+  docker: Docker,
+  options: Pick<DistributionOptions, 'clock' | 'onProgress' | 'signal'>,
+): Promise<boolean> => {
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
   let cancel = options.clock.after(FIRST_BYTE_TIMEOUT_MS, () => stop.abort());
@@ -150,6 +153,9 @@ const bootstrap = async (
         'Check that the package mirror can be reached.',
       );
     }
+    // Another process may have been faster: two distributions would make two of every image.
+    const meanwhile = await imageId(docker, `${tag.repo}:${tag.tag}`);
+    if (meanwhile !== undefined) return ok(meanwhile);
     options.onProgress(`bootstrapping Debian ${suite}: importing it`, 0.95);
     const tar = streamHostCommand(
       ...asRoot([
@@ -199,7 +205,7 @@ export const ensureDistribution = async (
     const present = await imageId(docker, DISTRIBUTION_IMAGE);
     if (present !== undefined) return ok({ id: present, suite: DISTRIBUTION_SUITE });
     options.onProgress('looking for Debian at the public registry');
-    if (await pull(docker, options)) {
+    if (await pullDistribution(docker, options)) {
       const pulled = await imageId(docker, DISTRIBUTION_IMAGE);
       if (pulled !== undefined) return ok({ id: pulled, suite: DISTRIBUTION_SUITE });
     }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { cp, chown, lstat, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SessionId } from '../contract/index.ts';
 import { createScope, randomId, unwrap, type Scope } from '../kit/index.ts';
 import type { SandboxMount } from '../policy/index.ts';
+import { hostAuthorities } from './host-authorities.ts';
 import { LABEL, sessionLabels } from './labels.ts';
 import { thisOwner } from './owner.ts';
 import {
@@ -160,6 +162,36 @@ describe('images', () => {
     );
     expect(exit).toBe(0);
     expect(stdout).toMatch(/^UTF-8\nv24\./);
+  });
+
+  it('trusts what this machine trusts beyond the public authorities', async () => {
+    const { id } = await startSandbox();
+    const { stdout } = await run(id, 'cat /etc/ssl/certs/ca-certificates.crt');
+    for (const { pem } of hostAuthorities(process.env)) expect(stdout).toContain(pem);
+    expect((await run(id, 'echo $NODE_EXTRA_CA_CERTS')).stdout).toBe(
+      '/etc/ssl/certs/ca-certificates.crt\n',
+    );
+  });
+
+  it('lets go of what its inputs no longer ask for', async () => {
+    const changing = join(folder, 'changing');
+    await cp(imagesFolder, changing, { recursive: true });
+    const own = scope.child('changing');
+    const other = unwrap(
+      await findEngine({ installId, env: process.env, imagesFolder: changing }, own),
+    );
+    const ids: string[] = [];
+    for (const value of ['one', 'two']) {
+      const dockerfile = `ARG BASE\nFROM \${BASE}\nENV TEST=${installId}-${value}\n`;
+      await writeFile(join(changing, 'guard/Dockerfile'), dockerfile);
+      ids.push(unwrap(await other.ensureImages('shell', () => undefined, never)).guard);
+    }
+    await expect(docker.getImage(ids[0] ?? '').inspect()).rejects.toMatchObject({
+      statusCode: 404,
+    });
+    expect((await docker.getImage(ids[1] ?? '').inspect()).RepoTags).toHaveLength(1);
+    await own.close();
+    images = unwrap(await engine.ensureImages('shell', () => undefined, never));
   });
 
   it('says which step failed, with its last words, and nothing is left half built', async () => {
@@ -469,5 +501,49 @@ describe('the end', () => {
     expect((await docker.getContainer(living.id).inspect()).State.Running).toBe(true);
     await others.remove({ force: true });
     expect(unwrap(await engine.sweep())).toEqual([]);
+  });
+});
+
+describe('an engine that goes away', () => {
+  it('ends what was under way with -1 and every further ask with a coded failure', async () => {
+    const own = scope.child('loss');
+    const path = join(folder, 'proxy.sock');
+    const open = new Set<Socket>();
+    const proxy = createServer((client) => {
+      const upstream = connect(engine.address);
+      for (const socket of [client, upstream]) {
+        open.add(socket.on('error', () => undefined));
+      }
+      client.pipe(upstream).pipe(client);
+    });
+    await new Promise<void>((resolve) => {
+      proxy.listen(path, resolve);
+    });
+    const env = { ...process.env, DOCKER_HOST: `unix://${path}` };
+    const far = unwrap(await findEngine({ installId, env, imagesFolder }, own));
+    expect(far.address).toBe(path);
+    const session = newSession();
+    sessions.push(session);
+    const gateway = unwrap(
+      await far.startGateway({ session, image: images.gateway, user, linkFolder: folder }, never),
+    );
+    const started = unwrap(
+      await far.exec(gateway.id, { ...plain('sleep', '60'), workingFolder: '/' }),
+    );
+    expect(await far.ping()).toBe(true);
+    await new Promise<void>((resolve) => {
+      proxy.close(() => resolve());
+      for (const socket of open) socket.destroy();
+    });
+    expect(await started.exit).toBe(-1);
+    expect(await gateway.ended).toEqual({ exitCode: -1, tail: '' });
+    expect(await far.ping()).toBe(false);
+    const lost = { ok: false, error: { code: 'engine.lost' } };
+    expect(await far.exec(gateway.id, plain('true'))).toMatchObject(lost);
+    expect(await far.removeSession(session)).toMatchObject(lost);
+    expect(await far.sweep()).toMatchObject(lost);
+    expect(await far.ensureImages('shell', () => undefined, never)).toMatchObject(lost);
+    expect(await far.imageState('codex')).toMatchObject({ state: 'unknown' });
+    await own.close();
   });
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
+import type { ImageInfo } from 'dockerode';
 import type { AssistantName } from '../contract/index.ts';
 import { err, ok, type Clock, type Result, type Scope } from '../kit/index.ts';
 import { hostAptSources, type AptSources } from './apt-sources.ts';
@@ -27,6 +28,8 @@ export type ImagesDeps = EngineOptions & {
 
 /** Longest chain of images standing on each other. */
 const MAX_DEPTH = 8;
+/** How long what `imageState` found holds. */
+const STATE_LASTS_MS = 2000;
 
 /** Host variables that decide how a build reaches the network. Docker takes the proxies as build arguments by itself. */
 const proxyArguments = (env: EngineOptions['env']): Record<string, string> => {
@@ -96,19 +99,28 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
   const read = (name: string): Promise<Result<ImageFolder, EngineFailure>> =>
     readImageFolder(join(deps.imagesFolder, folderOf(name)), name);
 
-  /** Removes this installation's older builds of the image; what is in use or another's stays. */
+  const ours = (...labels: readonly string[]): Promise<ImageInfo[]> =>
+    docker.listImages({ filters: { label: [`${LABEL.install}=${deps.installId}`, ...labels] } });
+
+  const removeUnused = async (name: string): Promise<void> => {
+    try {
+      await docker.getImage(name).remove();
+    } catch {
+      // In use by a container, or gone: the next build tries again.
+    }
+  };
+
+  /** Removes this installation's older builds of the image, with the user layers on them; what is in use or another's stays. */
   const prune = async (name: string, keep: string): Promise<void> => {
-    const labels = [`${LABEL.install}=${deps.installId}`, `${LABEL.image}=${name}`];
-    const found = await docker.listImages({ filters: { label: labels } });
-    for (const image of found) {
-      for (const tag of image.RepoTags ?? []) {
-        if (tag === keep || !tag.startsWith(`glovebox/${name}:`)) continue;
-        try {
-          await docker.getImage(tag).remove();
-        } catch {
-          // In use by a container: the next build tries again.
-        }
+    for (const image of await ours(`${LABEL.image}=${name}`)) {
+      const old = (image.RepoTags ?? []).filter(
+        (tag) => tag.startsWith(`glovebox/${name}:`) && tag !== keep,
+      );
+      if (old.length === 0) continue;
+      for (const layer of await ours(`${LABEL.image}=user`, `${LABEL.below}=${image.Id}`)) {
+        await removeUnused(layer.Id);
       }
+      for (const tag of old) await removeUnused(tag);
     }
   };
 
@@ -224,15 +236,25 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
     },
   });
 
+  /** All assistants are asked about at once, again and again: what one look finds serves them all. */
+  let lately: { readonly step: Step; readonly until: number } | undefined;
+  const quietStep = (): Step => {
+    const now = deps.clock.monotonic();
+    if (lately === undefined || lately.until < now) {
+      const step = newStep(false, () => undefined, scope.signal);
+      lately = { step, until: now + STATE_LASTS_MS };
+    }
+    return lately.step;
+  };
+
   return {
     imageState: async (assistant) => {
       const name = imageNameOf(assistant);
       const image = await read(name);
       const version = image.ok ? image.value.recipe.args[VERSION_ARGUMENT] : undefined;
       const about = version === undefined ? {} : { version };
-      const quiet = newStep(false, () => undefined, scope.signal);
       try {
-        const found = await ensure(name, quiet);
+        const found = await ensure(name, quietStep());
         if (!found.ok) return { state: 'unknown', ...about };
         return { state: found.value === undefined ? 'builds-once' : 'ready', ...about };
       } catch {
@@ -249,6 +271,7 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
         onProgress({ step: 'images', message, ...known });
       };
       const step = newStep(true, report, AbortSignal.any([signal, scope.signal]));
+      lately = undefined;
       for (const name of names) {
         const made = await ensure(name, step).catch((thrown: unknown) =>
           err(engineFailure(thrown, `Preparing the ${name} image`)),
@@ -261,6 +284,7 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
         ids.push(made.value);
         index += 1;
       }
+      lately = undefined;
       const [, gateway = '', guard = '', sandbox = ''] = ids;
       return ok({ sandbox, gateway, guard });
     },

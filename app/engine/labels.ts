@@ -9,6 +9,8 @@ export const LABEL = {
   ownerStart: 'dev.glovebox.owner-start',
   /** Name of an image's folder, on images only. */
   image: 'dev.glovebox.image',
+  /** Id of the image below, on user layers only: they go with it. */
+  below: 'dev.glovebox.below',
   /** Version of the assistant inside, on assistant images only. */
   version: 'dev.glovebox.version',
 } as const;

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Code } from '../contract/index.ts';
 import { err, fail, ok, type Result, type Scope } from '../kit/index.ts';
+import { waitForExit } from './client.ts';
 import { engineFailure } from './failure.ts';
 import type { EngineFailure, Running } from './port.ts';
 
@@ -57,7 +58,7 @@ export const runContainer = async (
       );
     }
     const { id } = container;
-    return ok({ id, ended: waitForEnd(container, scope) });
+    return ok({ id, ended: waitForEnd(docker, container, scope) });
   } catch (thrown) {
     const failed = engineFailure(thrown, `Starting ${about.what}`);
     try {
@@ -70,14 +71,13 @@ export const runContainer = async (
 };
 
 const waitForEnd = async (
+  docker: Docker,
   container: Docker.Container,
   scope: Scope,
 ): Promise<Awaited<Running['ended']>> => {
   try {
-    const answer: unknown = await container.wait({ abortSignal: scope.signal });
-    const status: unknown =
-      typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'StatusCode') : undefined;
-    return { exitCode: typeof status === 'number' ? status : -1, tail: await tailOf(container) };
+    const exitCode = await waitForExit(docker, container.id, scope.signal);
+    return { exitCode, tail: await tailOf(container) };
   } catch {
     // The engine is gone or this engine's scope has ended: not running, as far as anyone can tell.
     return { exitCode: -1, tail: '' };

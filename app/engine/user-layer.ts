@@ -46,7 +46,7 @@ export const ensureUserLayer = async (
       entries: [{ type: 'file', name: 'Dockerfile', mode: 0o644, bytes: Buffer.from(text) }],
       tag,
       args: { BASE: image },
-      labels: { [LABEL.install]: install, [LABEL.image]: 'user' },
+      labels: { [LABEL.install]: install, [LABEL.image]: 'user', [LABEL.below]: image },
     },
     () => undefined,
     signal,
