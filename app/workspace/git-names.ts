@@ -10,9 +10,9 @@ export const isGitName = (name: string): boolean => {
   return /^(?:\.git|git~1)[. ]*(?::.*)?$/.test(plain);
 };
 
-/** Index of the innermost `.git` part of a path, or -1. */
-export const gitPartOf = (parts: readonly string[]): number =>
-  parts.findLastIndex((part) => isGitName(part));
+/** Index of the outermost `.git` part of a path, or -1. */
+export const gitPartIn = (parts: readonly string[]): number =>
+  parts.findIndex((part) => isGitName(part));
 
 /** Names inside a git folder whose files are data named by hash or branch, not by a person. */
 export const GIT_DATA_FOLDERS: ReadonlySet<string> = new Set(['objects', 'refs', 'logs', 'lfs']);

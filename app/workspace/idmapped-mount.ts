@@ -68,13 +68,14 @@ export const mountIdmapped = async (
   source: string,
   target: string,
   user: SandboxUser,
+  readOnly: boolean,
 ): Promise<void> => {
   let mount: number | undefined;
   let namespace: number | undefined;
   try {
     namespace = await userNamespace(exchangeMap(user.uid), exchangeMap(user.gid));
     mount = native().cloneMount(source);
-    native().mapIds(mount, namespace);
+    native().mapIds(mount, namespace, readOnly);
     native().attach(mount, target);
   } catch (failure) {
     throw new IdmapError((failure as Error).message);

@@ -1,8 +1,3 @@
 export { createWorkspace } from './workspace.ts';
 export type { WorkspaceDeps } from './workspace.ts';
-export type {
-  PrepareRequest,
-  WorkingCopy,
-  Workspace,
-  WorkspaceFailure,
-} from './port.ts';
+export type { PrepareRequest, WorkingCopy, Workspace, WorkspaceFailure } from './port.ts';

@@ -1,3 +1,5 @@
+import { assertNever } from '../kit/index.ts';
+
 /**
  * Which files are hidden by their name. Pure. Names are compared without case, because assistants and
  * their tools do not care either: `.ENV` holds the same secrets.
@@ -197,5 +199,7 @@ export const holds = (test: ContentTest, text: string): boolean => {
       );
     case 'password':
       return /<password>[^<${]+<\/password>/i.test(text) || assignsSecret(text, SECRET_KEY);
+    default:
+      return assertNever(test, 'content test');
   }
 };

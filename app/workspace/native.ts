@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module';
+import type koffiModule from 'koffi';
 
 /**
  * The system calls Node has no API for: extended attributes, `mknodat`, idmapped mounts. The one file of this
  * room that speaks to libc. Loaded on first use; Linux on x64 and arm64.
  */
 
-type Koffi = typeof import('koffi').default;
 type Call = (...arguments_: (number | bigint | string | Buffer | null)[]) => number;
 
 export type Native = {
@@ -17,8 +17,8 @@ export type Native = {
   readonly whiteout: (path: string | Buffer) => void;
   /** A detached copy of the mount at `path` (open_tree(2)); the caller closes the descriptor. */
   readonly cloneMount: (path: string) => number;
-  /** Maps the ids of a detached mount by a user namespace (mount_setattr(2)). */
-  readonly mapIds: (mount: number, userNamespace: number) => void;
+  /** Maps the ids of a detached mount by a user namespace, and makes it read-only if asked (mount_setattr(2)). */
+  readonly mapIds: (mount: number, userNamespace: number, readOnly: boolean) => void;
   /** Attaches a detached mount (move_mount(2)). */
   readonly attach: (mount: number, target: string) => void;
   /** umount2(2) with MNT_DETACH and UMOUNT_NOFOLLOW. */
@@ -44,6 +44,7 @@ const S_IFCHR = 0o020000;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0o2000000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOUNT_ATTR_RDONLY = 1n;
 const MOUNT_ATTR_IDMAP = 0x00100000n;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
@@ -59,9 +60,9 @@ const load = (): Native => {
     throw new NativeError('load', 'ENOSYS', `${process.platform} ${process.arch}`);
   }
   // Loaded by name and late: the prebuilt library differs per platform and most of the room does not need it.
-  const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  const koffi = createRequire(import.meta.url)('koffi') as typeof koffiModule;
   const libc = koffi.load(null);
-  const define = (prototype: string): Call => libc.func(prototype) as unknown as Call;
+  const define = (prototype: string): Call => libc.func(prototype);
   const codes = new Map(Object.entries(koffi.os.errno).map(([name, value]) => [value, name]));
   const check = (syscall: string, path: string, result: number): number => {
     if (result >= 0) return result;
@@ -72,7 +73,7 @@ const load = (): Native => {
   const lsetxattr = define('int lsetxattr(const char*, const char*, const char*, size_t, int)');
   const umount2 = define('int umount2(const char*, int)');
   const syscall = (types: readonly string[]): Call =>
-    libc.func('syscall', 'long', ['long', ...types]) as unknown as Call;
+    libc.func('syscall', 'long', ['long', ...types]);
   const mknodat = syscall(['int', 'void*', 'unsigned int', 'unsigned long']);
   const openTree = syscall(['int', 'const char*', 'unsigned int']);
   const moveMount = syscall(['int', 'const char*', 'int', 'const char*', 'unsigned int']);
@@ -101,10 +102,10 @@ const load = (): Native => {
         path,
         openTree(SYS_OPEN_TREE, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
       ),
-    mapIds: (mount, userNamespace) => {
+    mapIds: (mount, userNamespace, readOnly) => {
       // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
       const attributes = Buffer.alloc(32);
-      attributes.writeBigUInt64LE(MOUNT_ATTR_IDMAP, 0);
+      attributes.writeBigUInt64LE(MOUNT_ATTR_IDMAP | (readOnly ? MOUNT_ATTR_RDONLY : 0n), 0);
       attributes.writeBigUInt64LE(BigInt(userNamespace), 24);
       check(
         'mount_setattr',

@@ -1,10 +1,11 @@
-import { mkdir, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Code } from '../contract/index.ts';
-import { fail, ok, sleep, type Clock, type Result } from '../kit/index.ts';
+import { fail, ok, sleep, type Clock, type Err, type Result } from '../kit/index.ts';
 import type { SandboxMount } from '../policy/index.ts';
 import { asHiddenFile, type HiddenSet } from './find-hidden.ts';
 import { IdmapError, mountIdmapped, unmountBelow } from './idmapped-mount.ts';
+import { removeSessionFolder } from './remove-tree.ts';
 import { liveMounts, removeCreated } from './live.ts';
 import { writeManifest, type Manifest } from './manifest.ts';
 import { native, NativeError } from './native.ts';
@@ -22,7 +23,7 @@ export const isDiskFull = (failure: unknown): boolean =>
   ['ENOSPC', 'EDQUOT'].includes((failure as NodeJS.ErrnoException).code ?? '');
 
 /** Turns what a file operation threw into a coded failure. */
-export const asFailure = (doing: string, failure: unknown): Result<never, WorkspaceFailure> => {
+export const asFailure = (doing: string, failure: unknown): Err<WorkspaceFailure> => {
   if (isDiskFull(failure)) {
     return fail(
       'workspace.disk-full',
@@ -38,7 +39,7 @@ export const asFailure = (doing: string, failure: unknown): Result<never, Worksp
  * The moment after which a change of the host counts as one, by the clock that stamps files. Everything
  * written before the call is older, because a tick passes first.
  */
-const markStart = async (
+export const markStart = async (
   folder: SessionFolder,
   clock: Clock,
   signal: AbortSignal,
@@ -89,7 +90,7 @@ export const prepareWorkingCopy = async (
     reason: Result<never, WorkspaceFailure>,
   ): Promise<Result<never, WorkspaceFailure>> => {
     await undo();
-    await rm(folder.root, { recursive: true, force: true });
+    removeSessionFolder(folder);
     return reason;
   };
   try {
@@ -99,7 +100,8 @@ export const prepareWorkingCopy = async (
     let source = project.path;
     if (mapped) {
       await mkdir(folder.lower, { mode: 0o700 });
-      await mountIdmapped(project.path, folder.lower, user);
+      // An overlay only reads it; read-only, nothing that goes wrong below our folder can reach the project.
+      await mountIdmapped(project.path, folder.lower, user, request.mode === 'overlay');
       source = folder.lower;
     }
     let mounts: readonly SandboxMount[];
@@ -154,7 +156,7 @@ export const prepareWorkingCopy = async (
   } catch (failure) {
     if (signal.aborted) {
       await undo();
-      await rm(folder.root, { recursive: true, force: true });
+      removeSessionFolder(folder);
       throw signal.reason;
     }
     if (failure instanceof IdmapError) {
@@ -168,10 +170,4 @@ export const prepareWorkingCopy = async (
     }
     return abandon(asFailure('preparing the working copy', failure));
   }
-};
-
-/** Bytes free for us on the disk of a folder. */
-export const freeBytes = async (folder: string): Promise<number> => {
-  const stats = await statfs(folder);
-  return stats.bavail * stats.bsize;
 };

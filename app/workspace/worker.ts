@@ -1,19 +1,31 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { assertNever } from '../kit/index.ts';
+import { acceptLayers, reviewLayers, type ReviewRequest } from './review.ts';
 import { scanFiles, type ScanRequest } from './scan-content.ts';
 import { survey, type SurveyRequest } from './survey.ts';
 
 /** What the room's worker threads can do. Input and output are plain data. */
 type Task =
   | { readonly task: 'survey'; readonly input: SurveyRequest }
-  | { readonly task: 'scan'; readonly input: ScanRequest };
+  | { readonly task: 'scan'; readonly input: ScanRequest }
+  | { readonly task: 'review' | 'accept'; readonly input: ReviewRequest };
 
-const run = async (work: Task): Promise<unknown> => {
+const run = (work: Task): unknown => {
   switch (work.task) {
     case 'survey':
       return survey(work.input);
     case 'scan':
       return scanFiles(work.input);
+    case 'review':
+      return reviewLayers(work.input);
+    case 'accept':
+      return acceptLayers(work.input);
+    default:
+      return assertNever(work, 'workspace worker');
   }
 };
 
-parentPort?.postMessage(await run(workerData as Task));
+const answer = await run(workerData as Task);
+// A thread's port has no origin: it is not a window's.
+// oxlint-disable-next-line unicorn/require-post-message-target-origin
+parentPort?.postMessage(answer);

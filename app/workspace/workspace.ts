@@ -1,16 +1,22 @@
 import { homedir } from 'node:os';
 import { normalize } from 'node:path';
 import { fail, ok, type Clock, type Result } from '../kit/index.ts';
+import { acceptChanges } from './accept.ts';
 import { findHidden, type HiddenSet, type VerdictCache } from './find-hidden.ts';
 import { lookAtGit } from './git-state.ts';
 import { unmountBelow } from './idmapped-mount.ts';
 import { describeProject } from './inspection.ts';
+import { removeCreated } from './live.ts';
+import { readManifest } from './manifest.ts';
 import { mountsBelow, mountsOf } from './mount-table.ts';
 import type { PrepareRequest, Workspace, WorkspaceFailure } from './port.ts';
 import { asFailure, prepareWorkingCopy } from './prepare.ts';
 import { openProject } from './project-folder.ts';
 import type { HostIdentity } from './sandbox-user.ts';
-import { isOurMount } from './session-folder.ts';
+import { removeSessionFolder } from './remove-tree.ts';
+import { countUpper, type ReviewAnswer, type ReviewRequest } from './review.ts';
+import { isOurMount, sessionFolder } from './session-folder.ts';
+import { callWorker } from './worker-call.ts';
 
 export type WorkspaceDeps = {
   /** GLOVEBOX_HOME: refused as a project, with everything around it. */
@@ -31,6 +37,23 @@ const plainPath = (path: string): string | undefined => {
 };
 
 const NOTHING_ADDED: PrepareRequest['hide'] = { add: [], show: [] };
+
+/** What there is to review; undefined where nothing can be (live, accepted, discarded). */
+const openReview = async (
+  folder: string,
+): Promise<Result<ReviewRequest | undefined, WorkspaceFailure>> => {
+  const { manifest: path, upper } = sessionFolder(folder);
+  try {
+    const manifest = await readManifest(path);
+    return ok(
+      manifest === undefined || manifest.mode !== 'overlay' || manifest.state !== 'open'
+        ? undefined
+        : { upper, manifest },
+    );
+  } catch (failure) {
+    return asFailure('reading what the session began with', failure);
+  }
+};
 
 /** The room that owns working copies: what a session sees, what it hides, and how its changes come back. */
 export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
@@ -101,6 +124,67 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
       const hidden = await judge(project.path, request.hide, nested, signal);
       if (!hidden.ok) return hidden;
       return prepareWorkingCopy(request, project, hidden.value, host, deps.clock, signal);
+    },
+
+    countChanges: async (folder) => {
+      const { manifest: path, upper } = sessionFolder(folder);
+      try {
+        const manifest = await readManifest(path);
+        return manifest === undefined || manifest.mode !== 'overlay' || manifest.state !== 'open'
+          ? undefined
+          : await countUpper(upper, manifest);
+      } catch {
+        // A count is comfort; whoever asks for the changes themselves gets the failure.
+        return undefined;
+      }
+    },
+
+    changes: async (folder, signal) => {
+      const open = await openReview(folder);
+      if (!open.ok) return open;
+      if (open.value === undefined) return ok({ changes: [], cut: false });
+      try {
+        return ok(await callWorker<ReviewAnswer>('review', open.value, signal));
+      } catch (failure) {
+        signal.throwIfAborted();
+        return asFailure('comparing the session’s changes with the project', failure);
+      }
+    },
+
+    accept: async (folder, signal) => {
+      const open = await openReview(folder);
+      if (!open.ok) return open;
+      if (open.value === undefined) {
+        return fail('review.nothing', 'The session has no changes of its own to accept.');
+      }
+      const { project } = open.value.manifest;
+      const opened = await openProject(project, deps.gloveboxHome, userHome);
+      if (!opened.ok) return opened;
+      if (opened.value.path !== project) {
+        return fail('workspace.conflict', `${project} is a link to another folder now.`);
+      }
+      if (opened.value.readOnly) {
+        return fail('project.read-only', `${project} is on a read-only disk.`);
+      }
+      signal.throwIfAborted();
+      return acceptChanges(sessionFolder(folder), open.value, deps.clock);
+    },
+
+    discard: async (folder) => {
+      const paths = sessionFolder(folder);
+      try {
+        const manifest = await readManifest(paths.manifest).catch(() => undefined);
+        if (manifest !== undefined) removeCreated(manifest.project, manifest.created);
+        unmountBelow(folder, isOurMount);
+        removeSessionFolder(paths);
+        return ok(undefined);
+      } catch (failure) {
+        return fail(
+          'workspace.failed',
+          `${paths.root} could not be removed (${(failure as NodeJS.ErrnoException).code ?? (failure as Error).message}).`,
+          `The container engine may have left files of its own there; remove them with: sudo rm -r --one-file-system '${paths.root}'`,
+        );
+      }
     },
 
     sweep: async (folder) => {

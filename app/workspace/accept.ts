@@ -1,0 +1,37 @@
+import { err, ok, type Clock, type Result } from '../kit/index.ts';
+import type { AcceptReport } from '../contract/index.ts';
+import { writeManifest } from './manifest.ts';
+import type { WorkspaceFailure } from './port.ts';
+import { asFailure, markStart } from './prepare.ts';
+import { removeTree } from './remove-tree.ts';
+import type { AcceptAnswer, ReviewRequest } from './review.ts';
+import type { SessionFolder } from './session-folder.ts';
+import { callWorker } from './worker-call.ts';
+
+/** Accepting is not broken off once it writes: half a change is worse than a late answer. */
+const NEVER = new AbortController().signal;
+
+/** Brings a session's changes to the project and clears the layer; keeps it where that did not succeed. */
+export const acceptChanges = async (
+  folder: SessionFolder,
+  request: ReviewRequest,
+  clock: Clock,
+): Promise<Result<AcceptReport, WorkspaceFailure>> => {
+  const { manifest } = request;
+  try {
+    const answer = await callWorker<AcceptAnswer>('accept', request, NEVER);
+    if (answer.type === 'refused') return err(answer.failure);
+    if (answer.type === 'stopped') {
+      // What was written so far is ours and must not count as the host's change in the next try.
+      const startedNs = await markStart(folder, clock, NEVER);
+      await writeManifest(folder.manifest, { ...manifest, startedNs });
+      return err(answer.failure);
+    }
+    await writeManifest(folder.manifest, { ...manifest, state: 'accepted' });
+    removeTree(folder.upper);
+    removeTree(folder.work);
+    return ok(answer.report);
+  } catch (failure) {
+    return asFailure('accepting the session’s changes', failure);
+  }
+};
