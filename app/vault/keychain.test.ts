@@ -94,7 +94,7 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-describe.skipIf(skipped.length > 0)('the keychain', () => {
+describe.skipIf(skipped.length > 0)('the keychain', { timeout: 60_000 }, () => {
   it('keeps secrets over restarts, and nothing of them in our files', async () => {
     await startBus();
     await startKeyring(true);
@@ -183,6 +183,23 @@ describe.skipIf(skipped.length > 0)('the keychain', () => {
       state: 'unavailable',
       problem: { code: 'vault.unavailable' },
     });
+  });
+
+  it('does not hold up the start while a keychain waits', async () => {
+    const socket = join(home, 'silent.sock');
+    const server = createServer(() => undefined).listen(socket);
+    await once(server, 'listening');
+    env['DBUS_SESSION_BUS_ADDRESS'] = `unix:path=${socket}`;
+    const answer = await run(`
+      const started = performance.now();
+      const { value: vault } = await openVault(options, { patienceMs: 200 });
+      return [performance.now() - started < 5000, await vault.status(), await vault.list()];`);
+    server.close();
+    expect(answer).toMatchObject([
+      true,
+      { store: 'keychain', state: 'locked', problem: { code: 'vault.locked' } },
+      { ok: true, value: [] },
+    ]);
   });
 
   it('gives up on a keychain that never answers, and lets the process end', async () => {

@@ -1,6 +1,6 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fail, sleep, type Clock, type Result } from '../kit/index.ts';
+import { fail, randomId, sleep, type Clock, type Result } from '../kit/index.ts';
 import type { VaultFailure } from './port.ts';
 
 /** How long a writer waits for another process. */
@@ -17,14 +17,17 @@ const isAlive = (pid: number): boolean => {
 };
 
 const take = async (path: string): Promise<boolean> => {
+  const mine = `${path}.${process.pid}.${randomId(8)}`;
   try {
-    const file = await open(path, 'wx', 0o600);
-    await file.writeFile(String(process.pid));
-    await file.close();
+    // Linked into place with its owner's number in it: a lock is never seen without.
+    await writeFile(mine, String(process.pid), { mode: 0o600 });
+    await link(mine, path);
     return true;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw thrown;
+  } finally {
+    await rm(mine, { force: true });
   }
 };
 

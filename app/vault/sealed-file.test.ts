@@ -17,7 +17,8 @@ const flip = (text: string, index: number): string => {
   return bytes.toString('base64');
 };
 
-describe('the sealed file', () => {
+// Each opening costs what it must cost a guesser.
+describe('the sealed file', { timeout: 120_000 }, () => {
   it('opens with its passphrase, in any Unicode spelling, and shows nothing of its content', async () => {
     const sealed = await seal(TEXT, new Secret('pässwörter'.normalize('NFC')));
     expect(unwrap(await unseal(sealed, new Secret('pässwörter'.normalize('NFD'))))).toBe(TEXT);

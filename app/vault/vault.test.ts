@@ -61,7 +61,8 @@ const everything = (): string =>
     .join('\n');
 const vaultFile = (name: string): string => join(home, 'vault', name);
 
-describe('the sealed vault', () => {
+// Each opening of the sealed file costs what it must cost a guesser.
+describe('the sealed vault', { timeout: 120_000 }, () => {
   it('stores, lists, reveals, rotates and removes, over restarts', async () => {
     const vault = await open();
     const added = unwrap(await vault.add(credential({ env: 'MY_KEY' })));
@@ -228,7 +229,7 @@ describe('the sealed vault', () => {
   });
 });
 
-describe('passphrases', () => {
+describe('passphrases', { timeout: 120_000 }, () => {
   it('must lie in a file of ours that nobody else reads', async () => {
     chmodSync(passphraseFile, 0o644);
     expect(await (await open()).add(credential())).toMatchObject({
@@ -290,7 +291,7 @@ describe('passphrases', () => {
   });
 });
 
-describe('choosing a store', () => {
+describe('choosing a store', { timeout: 120_000 }, () => {
   const noKeychain = { GLOVEBOX_VAULT: undefined, XDG_RUNTIME_DIR: undefined };
 
   it('takes the sealed file where no keychain answers', async () => {

@@ -37,9 +37,15 @@ const summaryOf = (entry: Entry): CredentialSummary => {
   };
 };
 
+/** How long an opening waits for the store; a keychain's prompt may stand open for longer, and must not hold up the app. */
+export const OPEN_PATIENCE_MS = 3000;
+
+export type VaultDeps = { readonly clock?: Clock; readonly patienceMs?: number };
+
 const wordsOf = (store: StoreName): string => (store === 'sealed' ? 'sealed file' : 'keychain');
 
-const stateOf = ({ store, problem, opened }: Choice): VaultStatus['state'] => {
+const stateOf = ({ store, problem, opened }: Choice, waiting: boolean): VaultStatus['state'] => {
+  if (waiting) return 'locked';
   if (opened) return 'open';
   if (store === undefined) return 'unavailable';
   if (problem === undefined) return 'locked';
@@ -94,7 +100,7 @@ const parseHosts = (kind: string, hosts: readonly string[] | undefined): Result<
  */
 export const openVault = async (
   options: VaultOptions,
-  clock: Clock = systemClock,
+  { clock = systemClock, patienceMs = OPEN_PATIENCE_MS }: VaultDeps = {},
 ): Promise<Result<Vault, VaultFailure>> => {
   const folder = join(options.home, 'vault');
   try {
@@ -103,18 +109,53 @@ export const openVault = async (
     const why = thrown instanceof Error ? thrown.message : 'the disk refuses';
     return fail('host.home', `The vault’s folder ${folder} cannot be made: ${why}.`);
   }
-  const first = await readCatalog(folder);
-  if (!first.ok) return first;
-  const choice = await chooseStore(options, folder, first.value);
-  return choice.ok ? ok(createVault(folder, clock, choice.value, first.value)) : choice;
+  const catalog = await readCatalog(folder);
+  if (!catalog.ok) return catalog;
+  const choosing = chooseStore(options, folder, catalog.value);
+  const first = await within(clock, patienceMs, choosing);
+  if (first !== undefined && !first.ok) return first;
+  return ok(createVault(folder, clock, choosing, first?.value, catalog.value));
 };
 
-const createVault = (folder: string, clock: Clock, first: Choice, catalogThen: Catalog): Vault => {
-  let choice = first;
+/** What the task gives, or `undefined` if it takes longer; it goes on then. */
+const within = async <T>(clock: Clock, ms: number, task: Promise<T>): Promise<T | undefined> => {
+  let cancel: (() => void) | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    cancel = clock.after(ms, () => resolve(undefined));
+  });
+  try {
+    return await Promise.race([task, late]);
+  } finally {
+    cancel?.();
+  }
+};
+
+const WAITING = failure(
+  'vault.locked',
+  'The keychain has not answered yet.',
+  'It may be waiting to be unlocked.',
+);
+
+const createVault = (
+  folder: string,
+  clock: Clock,
+  choosing: Promise<Result<Choice, VaultFailure>>,
+  first: Choice | undefined,
+  catalogThen: Catalog,
+): Vault => {
   const before = catalogThen.store;
+  let choice: Choice = first ?? { store: undefined, problem: WAITING, opened: false };
+  let waiting: Promise<void> | undefined;
+  const settle = async (): Promise<void> => {
+    const chosen = await choosing;
+    waiting = undefined;
+    choice = chosen.ok ? chosen.value : { store: undefined, problem: chosen.error, opened: false };
+  };
+  if (first === undefined) waiting = settle();
 
   /** The store, opened again where it was not open: the user may have unlocked it since. */
   const ready = async (): Promise<Result<SecretStore, VaultFailure>> => {
+    await waiting;
     const { store, problem, opened } = choice;
     if (store === undefined) {
       return err(problem ?? failure('vault.unavailable', 'There is no place for secrets.'));
@@ -147,8 +188,8 @@ const createVault = (folder: string, clock: Clock, first: Choice, catalogThen: C
       ? (choice.problem ?? changeOf(before, store?.name, catalog.value))
       : catalog.error;
     return {
-      store: store?.name ?? 'none',
-      state: catalog.ok ? stateOf(choice) : 'unavailable',
+      store: store?.name ?? (waiting === undefined ? 'none' : 'keychain'),
+      state: catalog.ok ? stateOf(choice, waiting !== undefined) : 'unavailable',
       ...(catalog.ok ? { credentials: catalog.value.entries.length } : {}),
       ...(problem === undefined ? {} : { problem }),
     };
@@ -158,6 +199,7 @@ const createVault = (folder: string, clock: Clock, first: Choice, catalogThen: C
     status,
 
     unlock: async (passphrase) => {
+      await waiting;
       if (choice.store?.name === 'keychain') {
         return fail(
           'vault.failed',
