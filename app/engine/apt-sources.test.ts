@@ -62,6 +62,27 @@ describe('apt sources', () => {
     expect(await hostAptSources({}, root)).toBeUndefined();
   });
 
+  it('never bring a password into an image', async () => {
+    await write('etc/os-release', debian);
+    await write(
+      'etc/apt/sources.list',
+      'deb https://me:hidden@m.example/debian trixie main\ndeb http://plain.example/debian trixie main\n',
+    );
+    // apt-config's stand-in: a program of that name, first on the path.
+    const dump = 'Acquire::http::Proxy "http://me:hidden@proxy.example:3128/";';
+    await writeFile(
+      join(root, 'apt-config'),
+      `#!/bin/sh\necho '${dump}'\necho 'Acquire::https::Proxy "http://open.example:3128/";'\n`,
+      { mode: 0o755 },
+    );
+    const sources = await hostAptSources({ PATH: `${root}:/usr/bin:/bin` }, root);
+    expect(sources).toEqual({
+      suite: 'trixie',
+      entries: [{ uri: 'http://plain.example/debian', suites: ['trixie'] }],
+      settings: ['Acquire::https::Proxy "http://open.example:3128/";'],
+    });
+  });
+
   it('over HTTPS bring the trust that a bare distribution lacks', () => {
     const entry = { uri: 'http://m.example/debian', suites: ['trixie'] };
     const plain = aptFiles({ suite: 'trixie', entries: [entry], settings: [] }, 'BUNDLE');

@@ -16,6 +16,9 @@ const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const CARRIED =
   /^Acquire::(http|https)::Proxy |^Acquire::(Check-Valid-Until|Check-Date|ForceIPv4) /;
 
+/** The sandbox can read its own /etc/apt: an address with a password in it stays on this machine (P1). */
+const hasPassword = (text: string): boolean => /:\/\/[^/\s"]*@/.test(text);
+
 const ofRelease = (suite: string, codename: string): boolean =>
   suite === codename || suite === `${codename}-updates` || suite === `${codename}-security`;
 
@@ -66,10 +69,12 @@ export const hostAptSources = async (
     if (name.endsWith('.sources')) found.push(...parseDeb822(text, suite));
     if (name.endsWith('.list')) found.push(...parseOneLine(text, suite));
   }
-  const entries = found.filter((entry) => /^https?:\/\//.test(entry.uri));
+  const entries = found.filter(({ uri }) => /^https?:\/\//.test(uri) && !hasPassword(uri));
   if (!entries.some((entry) => entry.suites.includes(suite))) return undefined;
   const dump = await runHostCommand('apt-config', ['dump'], { env });
-  const settings = dump.ok ? dump.value.split('\n').filter((line) => CARRIED.test(line)) : [];
+  const settings = dump.ok
+    ? dump.value.split('\n').filter((line) => CARRIED.test(line) && !hasPassword(line))
+    : [];
   return { suite, entries, settings };
 };
 

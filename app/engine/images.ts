@@ -116,6 +116,9 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
       const old = (image.RepoTags ?? []).filter(
         (tag) => tag.startsWith(`glovebox/${name}:`) && tag !== keep,
       );
+      // A stage of a build that nothing carries a name for: as large as a compiler, and only this build used it.
+      if ((image.RepoTags ?? []).every((tag) => tag === '<none>:<none>'))
+        await removeUnused(image.Id);
       if (old.length === 0) continue;
       for (const layer of await ours(`${LABEL.image}=user`, `${LABEL.below}=${image.Id}`)) {
         await removeUnused(layer.Id);
@@ -195,7 +198,11 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
 
   const build = async (request: BuildRequest, step: Step): Promise<Found> => {
     const built = await buildImage(docker, request, step.report, step.signal);
-    if (!built.ok) return built;
+    if (!built.ok) {
+      // Another process may have built the very same meanwhile, and tidied up what this one stood on.
+      const meanwhile = step.signal.aborted ? undefined : await imageId(docker, request.tag);
+      return meanwhile === undefined ? built : ok(meanwhile);
+    }
     await prune(request.image.name, request.tag);
     return ok(await imageId(docker, request.tag));
   };
