@@ -123,11 +123,11 @@ export const createHandlers = (rooms: Rooms, attachments: Attachments): Handlers
     'terminal.resize': async ({ session, terminal, size }) => {
       const found = terminalOf(session, terminal);
       if (!found.ok) return found;
-      for (const attachment of attachments.of(terminal)) attachment.resize(size);
+      attachments.resize(terminal, size);
       return NOTHING;
     },
     'terminal.ack': async ({ terminal, bytes }) => {
-      for (const attachment of attachments.of(terminal)) attachment.ack(bytes);
+      attachments.ack(terminal, bytes);
       return NOTHING;
     },
     'timeline.page': async ({ session, filter, before, limit }) => {
