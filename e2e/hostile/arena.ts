@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { StartRequest, TimelineEvent } from '../../app/contract/index.ts';
 import type { SessionHost } from '../../app/host/index.ts';
 import { Secret, unwrap, type Closable } from '../../app/kit/index.ts';
@@ -51,10 +52,15 @@ export type Arena = Closable & {
   readonly udpSink: Sink;
   /** An address of the host that is not loopback: what a container usually reaches it by. */
   readonly bridgeAddress: string;
+  /** All events, once nothing new has come for a moment: records wait briefly for their program's name. */
   readonly events: () => Promise<readonly TimelineEvent[]>;
 };
 
+/** Most processes inside. */
+export const MAX_PROCESSES = 512;
+
 const PAGE = 10_000;
+const QUIET_MS = 450;
 
 const hostAddress = (): string =>
   Object.values(networkInterfaces())
@@ -105,6 +111,8 @@ export const openArena = async (changes: Partial<StartRequest> = {}): Promise<Ar
   );
   const request = requestFor(project.path, {
     grants: [{ credential: 'anthropic-test' }],
+    // Small, so that using them up takes no toll on the machine that runs the tests.
+    limits: { memoryBytes: 1024 ** 3, pids: MAX_PROCESSES },
     network: {
       default: 'deny',
       presets: [],
@@ -137,8 +145,13 @@ export const openArena = async (changes: Partial<StartRequest> = {}): Promise<Ar
     bridgeAddress,
     events: async () => {
       const timeline = unwrap(host.sessions.timeline(inside.session));
-      if ('flush' in timeline) unwrap(await timeline.flush());
-      return unwrap(timeline.since(0, PAGE));
+      for (let known = -1; ;) {
+        if ('flush' in timeline) unwrap(await timeline.flush());
+        const events = unwrap(timeline.since(0, PAGE));
+        if (events.length === known) return events;
+        known = events.length;
+        await delay(QUIET_MS);
+      }
     },
     close: async () => {
       await inside.close();

@@ -15,9 +15,7 @@ const curl = (args: string): string => `curl -sS -m 8 -k ${args}`;
 describe('the granted credential', () => {
   it('reaches the granted host in place of the placeholder', async () => {
     const before = arena.granted.requests.length;
-    await arena.inside.run(
-      curl(`-H "x-api-key: $ANTHROPIC_API_KEY" https://${HOSTS.granted}/v1`),
-    );
+    await arena.inside.run(curl(`-H "x-api-key: $ANTHROPIC_API_KEY" https://${HOSTS.granted}/v1`));
     const request = arena.granted.requests[before];
     expect(request?.rawHeaders).toContain(REAL_KEY);
   });

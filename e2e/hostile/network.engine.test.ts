@@ -54,7 +54,7 @@ describe('private, local and metadata addresses', () => {
     ['NAT64', 'http://[64:ff9b::0a00:0001]/'],
     ['6to4', 'http://[2002:0a00:0001::1]/'],
     ['unique local IPv6', 'https://[fd12:3456:789a::1]/'],
-    ['link-local IPv6', 'http://[fe80::1]/'],
+    ['link-local IPv6', '"http://[fe80::1%25lo]/"'],
     ['a name that leads to a private address', `https://${HOSTS.private}/`],
     [
       'a name that leads to the host’s loopback the second time',
