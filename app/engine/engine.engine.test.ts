@@ -38,9 +38,12 @@ let images: SessionImages;
 let docker: Docker;
 const sessions: SessionId[] = [];
 
-/** The real base image; gateway and guard are stand-ins that only hold their namespaces. */
+/** The real base and assistant images; gateway and guard are stand-ins that only hold their namespaces. */
 const writeImages = async (): Promise<void> => {
   await cp(join(repository, 'sandbox-images/base'), join(imagesFolder, 'base'), {
+    recursive: true,
+  });
+  await cp(join(repository, 'sandbox-images/assistants'), join(imagesFolder, 'assistants'), {
     recursive: true,
   });
   for (const name of ['gateway', 'guard']) {
@@ -133,9 +136,10 @@ afterEach(async () => {
 afterAll(async () => {
   const filters = { label: [`${LABEL.install}=${installId}`] };
   for (const image of await docker.listImages({ filters })) {
-    // What was built for this test alone; the base image is everyone's by its hash.
-    if (image.Labels[LABEL.image] !== 'base')
+    // What was built for this test alone; the others are everyone's by their hash.
+    if (['gateway', 'guard', 'user'].includes(image.Labels[LABEL.image] ?? '')) {
       await docker.getImage(image.Id).remove({ force: true });
+    }
   }
   await scope.close();
   await rm(folder, { recursive: true, force: true });
@@ -329,6 +333,74 @@ describe('a sandbox', () => {
         filters: { label: [`${LABEL.session}=${session}`] },
       }),
     ).toEqual([]);
+  });
+});
+
+describe('gateway and guard', () => {
+  it('have the few powers they need, no network, and the socket folder alone', async () => {
+    const { id, gateway, session } = await startSandbox();
+    const guard = unwrap(
+      await engine.startGuard(
+        {
+          session,
+          image: images.guard,
+          sandbox: id,
+          socketFolder: folder,
+          watch: '/home/me/project',
+        },
+        never,
+      ),
+    );
+    const common = {
+      CapDrop: ['ALL'],
+      NetworkMode: 'none',
+      ReadonlyRootfs: true,
+      Privileged: false,
+      IpcMode: 'private',
+      PidsLimit: 64,
+      Binds: null,
+    };
+    const socket = [{ Type: 'bind', Source: folder, Destination: '/run/glovebox', RW: true }];
+    const gatewayNow = await docker.getContainer(gateway).inspect();
+    expect(gatewayNow.HostConfig).toMatchObject({
+      ...common,
+      CapAdd: ['NET_ADMIN', 'NET_RAW', 'SETUID', 'SETGID', 'SETPCAP'],
+      SecurityOpt: ['no-new-privileges'],
+      PidMode: '',
+    });
+    expect(gatewayNow.Mounts).toMatchObject(socket);
+    expect(gatewayNow.Config.Env).toContain(`GLOVEBOX_UID=${String(user.uid)}`);
+    const guardNow = await docker.getContainer(guard.id).inspect();
+    expect(guardNow.HostConfig).toMatchObject({
+      ...common,
+      CapAdd: ['SYS_ADMIN', 'SYS_PTRACE', 'DAC_READ_SEARCH'],
+      PidMode: `container:${id}`,
+    });
+    expect(guardNow.HostConfig.SecurityOpt).toContain('no-new-privileges');
+    expect(guardNow.HostConfig.SecurityOpt).not.toContain('seccomp=unconfined');
+    expect(guardNow.Mounts).toMatchObject(socket);
+    expect(guardNow.Config.Env).toContain('GLOVEBOX_WATCH=/home/me/project');
+  });
+});
+
+describe('the assistants', () => {
+  it.each([
+    ['claude-code', 'claude'],
+    ['codex', 'codex'],
+    ['gemini-cli', 'gemini'],
+    ['opencode', 'opencode'],
+  ] as const)('%s starts in a sandbox, in its pinned version', async (assistant, command) => {
+    const made = unwrap(await engine.ensureImages(assistant, () => undefined, never));
+    const state = await engine.imageState(assistant);
+    expect(state.state).toBe('ready');
+    const { id } = await startSandbox([], {
+      image: made.sandbox,
+      limits: { memoryBytes: 1024 * 1024 * 1024, cpus: 2, pids: 256 },
+    });
+    const { stdout, stderr, exit } = await run(id, `${command} --version`);
+    expect(stderr).toBe('');
+    expect(stdout).toContain(state.version ?? 'no version');
+    expect(exit).toBe(0);
   });
 });
 
