@@ -16,6 +16,8 @@ export type Credentials = {
   readonly add: (input: CredentialInput) => Promise<Problem | undefined>;
   readonly rotate: (name: string, secret: string) => Promise<Problem | undefined>;
   readonly remove: (name: string) => Promise<Problem | undefined>;
+  /** Opens (or makes) the sealed file; the passphrase is passed on and kept nowhere. */
+  readonly unlock: (passphrase: string) => Promise<Problem | undefined>;
 };
 export type CredentialsStore = StoreApi<Credentials>;
 
@@ -63,6 +65,12 @@ export const createCredentialsStore = (
         if (!answer.ok) return answer.error;
         set({ list: (get().list ?? []).filter((one) => one.name !== name), sheet: undefined });
         tell(`${name} is removed`);
+        return undefined;
+      },
+      unlock: async (passphrase) => {
+        const answer = await client.call('vault.unlock', { passphrase });
+        if (!answer.ok) return answer.error;
+        await get().load();
         return undefined;
       },
     };

@@ -10,6 +10,7 @@ import { plural } from '../../ui/format.ts';
 import { HostileText } from '../../ui/hostile-text.tsx';
 import { IconKey, IconKeyboard, IconMoon, IconSearch, IconShield, IconSun, IconSystem } from '../../ui/icons.ts';
 import { ProblemNotice } from '../../ui/notice.tsx';
+import { UnlockForm } from '../credentials/parts/unlock.tsx';
 import styles from './view.module.css';
 
 type Line = {
@@ -199,6 +200,7 @@ export const StatusFoot = (): ReactNode => {
             {sheet.problem !== undefined && (
               <ProblemNotice problem={sheet.problem} look={sheet.tone === 'warn' ? 'ask' : 'deny'} />
             )}
+            {shown === 'vault' && <UnlockForm />}
             {host !== undefined && (
               <dl className={styles.facts}>
                 <dt>Glovebox</dt>

@@ -1,0 +1,150 @@
+import { useEffect, type ReactNode } from 'react';
+import { useAppStore } from '../../shell/app.ts';
+import { useAction, useKeys } from '../../shell/shortcuts.ts';
+import { Button, IconButton } from '../../ui/button.tsx';
+import { formatWhen } from '../../ui/format.ts';
+import { HostileText } from '../../ui/hostile-text.tsx';
+import { IconKey, IconPlus, IconRotate, IconTrash } from '../../ui/icons.ts';
+import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
+import { useNow } from '../../ui/use-now.ts';
+import { UnlockForm } from './parts/unlock.tsx';
+import styles from './view.module.css';
+import { kindWords } from './words.ts';
+
+const STORES = {
+  keychain: 'Stored in this machine’s keychain.',
+  sealed: 'Stored in a file that your passphrase seals; no keychain answers here.',
+  none: 'Nothing can be stored: no keychain answers.',
+} as const;
+
+/** The credentials the user stored. No value is ever shown: the window cannot ask for one. */
+export const CredentialsPage = (): ReactNode => {
+  const list = useAppStore('credentials', (state) => state.list);
+  const problem = useAppStore('credentials', (state) => state.problem);
+  const load = useAppStore('credentials', (state) => state.load);
+  const openSheet = useAppStore('credentials', (state) => state.openSheet);
+  const vault = useAppStore('status', (state) => state.host?.vault);
+  const keys = useKeys('credentials.add');
+  const now = useNow(60_000);
+  const vaultState = vault?.state;
+  useEffect(() => {
+    void load();
+  }, [load, vaultState]);
+  const canAdd = vault?.state === 'open';
+  const add = (): void => {
+    openSheet({ type: 'add' });
+  };
+  useAction('credentials.add', add, canAdd);
+
+  return (
+    <div className={styles.page} data-pane="page" data-testid="credentials-page">
+      <header className={styles.head}>
+        <div>
+          <h1 className={styles.title}>Credentials</h1>
+          <p className={styles.sub}>
+            {vault === undefined ? '' : `${STORES[vault.store]} `}A session gets placeholders; the
+            real values stay outside.
+          </p>
+        </div>
+        <Button
+          look="primary"
+          keys={keys.keys}
+          aria-label="Add a credential"
+          disabled={!canAdd}
+          data-testid="add-credential-button"
+          onClick={add}
+        >
+          <IconPlus size={14} aria-hidden="true" />
+          Add a credential
+        </Button>
+      </header>
+      {vault?.problem !== undefined && (
+        <ProblemNotice problem={vault.problem} look={vault.state === 'locked' ? 'ask' : 'deny'} />
+      )}
+      <UnlockForm />
+      {problem !== undefined && problem.code !== vault?.problem?.code && (
+        <ProblemNotice
+          tried="The credentials could not be read"
+          problem={problem}
+          action={
+            <Button size="s" onClick={() => void load()}>
+              Try again
+            </Button>
+          }
+        />
+      )}
+      {list === undefined && problem === undefined && <Waiting>Asking the keychain</Waiting>}
+      {list?.length === 0 && (
+        <Empty
+          icon={<IconKey size={22} />}
+          title="No credential is stored"
+          testId="credentials-empty"
+          action={canAdd && <Button onClick={add}>Add the first one</Button>}
+        >
+          Store the key of your assistant’s service here once; then tick it for each session that
+          may use it.
+        </Empty>
+      )}
+      {list !== undefined && list.length > 0 && (
+        <table className={styles.table}>
+          <thead>
+            <tr>
+              <th scope="col">Name</th>
+              <th scope="col">Kind</th>
+              <th scope="col">For</th>
+              <th scope="col">Placeholder in</th>
+              <th scope="col">Stored</th>
+              <th scope="col">
+                <span className="visually-hidden">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {list.map((credential) => (
+              <tr key={credential.name} data-testid="credential-row" data-name={credential.name}>
+                <th scope="row" className={styles.name}>
+                  {credential.name}
+                </th>
+                <td>
+                  <HostileText>{kindWords(credential.kind)}</HostileText>
+                </td>
+                <td className="mono">
+                  {credential.hosts.length === 0 ? (
+                    <span className={styles.none}>hosts are said per session</span>
+                  ) : (
+                    <HostileText>{credential.hosts.join(', ')}</HostileText>
+                  )}
+                </td>
+                <td className="mono">{credential.env ?? ''}</td>
+                <td className={styles.when}>
+                  {formatWhen(credential.rotatedAt ?? credential.addedAt, now)}
+                  {credential.rotatedAt !== undefined && <small> replaced</small>}
+                </td>
+                <td className={styles.actions}>
+                  <IconButton
+                    label={`Replace the value of ${credential.name}`}
+                    data-testid="credential-rotate"
+                    onClick={() => {
+                      openSheet({ type: 'rotate', name: credential.name });
+                    }}
+                  >
+                    <IconRotate size={14} />
+                  </IconButton>
+                  <IconButton
+                    label={`Remove ${credential.name}`}
+                    data-testid="credential-remove"
+                    onClick={() => {
+                      openSheet({ type: 'remove', name: credential.name });
+                    }}
+                  >
+                    <IconTrash size={14} />
+                  </IconButton>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </div>
+  );
+};

@@ -1,0 +1,193 @@
+import { useState, type ReactNode } from 'react';
+import type { CredentialSummary } from '../../../../app/contract/index.ts';
+import { useApp, useAppStore } from '../../../shell/app.ts';
+import { useAction, useKeys } from '../../../shell/shortcuts.ts';
+import { Button } from '../../../ui/button.tsx';
+import { formatSpan } from '../../../ui/format.ts';
+import { HostileText } from '../../../ui/hostile-text.tsx';
+import { IconPlus } from '../../../ui/icons.ts';
+import { ProblemNotice, Waiting } from '../../../ui/notice.tsx';
+import { Switch } from '../../../ui/switch.tsx';
+import { UnlockForm } from '../../credentials/parts/unlock.tsx';
+import { scopeWords } from '../../credentials/words.ts';
+import { defaultLimits, hostRuleProblem, hostsOf } from '../draft.ts';
+import styles from './credential-list.module.css';
+import sectionStyles from './section.module.css';
+import { Section } from './section.tsx';
+
+const HostEditor = ({
+  name,
+  hosts,
+  onChange,
+}: {
+  readonly name: string;
+  readonly hosts: readonly string[];
+  readonly onChange: (hosts: readonly string[]) => void;
+}): ReactNode => {
+  const [text, setText] = useState(hosts.join(', '));
+  const words = text.split(/[\s,]+/).filter((word) => word !== '');
+  const problem = words.map(hostRuleProblem).find((found) => found !== undefined);
+  return (
+    <div className={styles.editor}>
+      <input
+        className={sectionStyles.input}
+        aria-label={`Hosts for ${name}`}
+        aria-invalid={problem !== undefined || undefined}
+        placeholder="api.example.com, *.example.com:8443"
+        spellCheck={false}
+        autoComplete="off"
+        data-testid="grant-hosts"
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          const next = event.target.value.split(/[\s,]+/).filter((word) => word !== '');
+          if (next.every((word) => hostRuleProblem(word) === undefined)) onChange(next);
+        }}
+      />
+      {problem !== undefined && <p className={sectionStyles.error}>{problem}</p>}
+    </div>
+  );
+};
+
+const CredentialRow = ({
+  credential,
+  span,
+}: {
+  readonly credential: CredentialSummary;
+  readonly span: string;
+}): ReactNode => {
+  const { start } = useApp();
+  const grant = useAppStore('start', (state) => state.draft.grants[credential.name]);
+  const [editing, setEditing] = useState(false);
+  const on = grant?.on === true;
+  const hosts = hostsOf(credential, grant);
+  const set = (change: { on?: boolean; hosts?: readonly string[] }): void => {
+    const { draft, edit } = start.getState();
+    const was = draft.grants[credential.name] ?? { on: false, hosts: undefined };
+    edit({ grants: { ...draft.grants, [credential.name]: { ...was, ...change } } });
+  };
+  const open = on && (editing || credential.hosts.length === 0);
+  return (
+    <li className={styles.row} data-testid="grant-row" data-name={credential.name} data-on={on}>
+      <Switch
+        label={`${credential.name} for this session`}
+        checked={on}
+        onChange={(next) => {
+          set({ on: next });
+        }}
+        testId="grant-switch"
+      />
+      <b className={on ? styles.on : styles.off}>{credential.name}</b>
+      <span className={sectionStyles.tag}>{on ? span : 'off'}</span>
+      <small className={styles.scope}>
+        <span>
+          <HostileText>{scopeWords(credential, hosts)}</HostileText>
+        </span>
+        {on && credential.hosts.length > 0 && (
+          <button
+            type="button"
+            className={styles.edit}
+            aria-expanded={editing}
+            data-testid="grant-edit"
+            onClick={() => {
+              setEditing(!editing);
+            }}
+          >
+            {editing ? 'done' : 'narrow'}
+          </button>
+        )}
+      </small>
+      {open && (
+        <HostEditor
+          name={credential.name}
+          hosts={hosts}
+          onChange={(next) => {
+            set({ hosts: next });
+          }}
+        />
+      )}
+    </li>
+  );
+};
+
+/** Which credentials go along, and what for. */
+export const CredentialList = (): ReactNode => {
+  const { navigation, credentials } = useApp();
+  const list = useAppStore('credentials', (state) => state.list);
+  const problem = useAppStore('credentials', (state) => state.problem);
+  const openSheet = useAppStore('credentials', (state) => state.openSheet);
+  const host = useAppStore('status', (state) => state.host);
+  const limits = useAppStore('start', (state) => state.draft.limits);
+  const keys = useKeys('credentials.add');
+  const canAdd = host?.vault.state === 'open';
+  const ttl = (limits ?? defaultLimits(host)).ttlMs;
+  const span = ttl === undefined ? 'until it ends' : formatSpan(ttl);
+  const add = (): void => {
+    openSheet({ type: 'add' });
+  };
+  useAction('credentials.add', add, canAdd);
+  return (
+    <Section
+      title="Credentials"
+      note="it gets a placeholder, never the key"
+      testId="grants"
+      action={
+        <Button
+          size="s"
+          look="ghost"
+          keys={keys.keys}
+          disabled={!canAdd}
+          aria-label="Add a credential"
+          data-testid="add-credential-button"
+          onClick={add}
+        >
+          <IconPlus size={12} aria-hidden="true" />
+          Add
+        </Button>
+      }
+    >
+      {problem !== undefined && (
+        <ProblemNotice
+          problem={problem}
+          look="ask"
+          action={
+            <Button size="s" onClick={() => void credentials.getState().load()}>
+              Try again
+            </Button>
+          }
+        />
+      )}
+      <UnlockForm />
+      {list === undefined && problem === undefined && <Waiting>Asking the keychain</Waiting>}
+      {list?.length === 0 && (
+        <div className={styles.empty}>
+          <p>
+            None is stored. The assistant then asks for its own sign-in inside, or you store its key
+            here and it only gets a placeholder.
+          </p>
+          <Button size="s" disabled={!canAdd} onClick={add}>
+            Add a credential
+          </Button>
+        </div>
+      )}
+      {list !== undefined && list.length > 0 && (
+        <ul className={sectionStyles.list}>
+          {list.map((credential) => (
+            <CredentialRow key={credential.name} credential={credential} span={span} />
+          ))}
+        </ul>
+      )}
+      {list !== undefined && list.length > 8 && (
+        <button
+          type="button"
+          className={styles.edit}
+          onClick={() => {
+            navigation.getState().go({ type: 'credentials' });
+          }}
+        >
+          All credentials
+        </button>
+      )}
+    </Section>
+  );
+};

@@ -1,0 +1,250 @@
+import { CODES, type Program, type TimelineEvent } from '../../../app/contract/index.ts';
+import { formatBytes, formatDuration, plural } from '../../ui/format.ts';
+import type { FoldedRow } from './fold.ts';
+
+/** What colour and sign a row carries; the word that says the same stands in `verdict`. */
+export type Tone = 'allowed' | 'denied' | 'pending' | 'file' | 'cred' | 'quiet' | 'warn';
+
+export type RowWords = {
+  readonly tone: Tone;
+  readonly sign: string;
+  /** The verdict or the kind in a word, for those who do not see sign and colour. */
+  readonly verdict: string;
+  /** What: the host or the file. */
+  readonly what: string;
+  /** A path is set in the fixed-width face. */
+  readonly mono: boolean;
+  /** More of what, quieter. */
+  readonly more: string | undefined;
+  readonly right: string | undefined;
+  readonly credential: string | undefined;
+  /** Who and why. */
+  readonly who: string;
+  readonly figures: string | undefined;
+  /** The reason of a refusal, as a sentence. */
+  readonly reason: string | undefined;
+  readonly firstSeen: boolean;
+};
+
+/** Parents shown on a row; the details show all. */
+const SHOWN_ANCESTORS = 2;
+
+const base = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** `node scripts/report.js`: the program's own name without its folder, and its words. */
+export const commandWords = (argv: readonly string[]): string => {
+  const [first = '', ...rest] = argv;
+  return [base(first), ...rest].join(' ').trim();
+};
+
+/** `node scripts/report.js ‹ npm install ‹ claude`. */
+export const programWords = (program: Program | undefined): string => {
+  if (program === undefined) return 'program unknown';
+  const ancestors = (program.ancestors ?? []).slice(0, SHOWN_ANCESTORS);
+  return [program.command, ...ancestors]
+    .map(commandWords)
+    .filter((words) => words !== '')
+    .join(' ‹ ');
+};
+
+/** A path as seen from the project folder. */
+export const projectPath = (path: string, project: string): string =>
+  path.startsWith(`${project}/`) ? path.slice(project.length + 1) : path;
+
+const TOUCH_SIGNS = {
+  open: '◦',
+  read: '◦',
+  write: '✎',
+  create: '+',
+  rename: '→',
+  delete: '−',
+  exec: '▹',
+} as const;
+
+const SESSION_WORDS = {
+  started: 'Session started',
+  ready: 'Session ready',
+  stopped: 'Session stopped',
+  failed: 'Session failed',
+  accepted: 'Changes accepted',
+  discarded: 'Changes discarded',
+  'broker-lost': 'Broker lost: nothing leaves',
+  'broker-back': 'Broker is back',
+  'guard-lost': 'Guard lost: touches are not seen',
+} as const;
+
+const why = (rule: string | undefined): string => (rule === undefined ? '' : ` · rule “${rule}”`);
+
+const times = (count: number): string => (count > 1 ? ` ×${count}` : '');
+
+const NOTHING = {
+  more: undefined,
+  right: undefined,
+  credential: undefined,
+  figures: undefined,
+  reason: undefined,
+  firstSeen: false,
+  mono: false,
+} as const;
+
+const READ_SHOWN = 2;
+
+const touchWords = (
+  row: FoldedRow,
+  event: Extract<TimelineEvent, { kind: 'touch' }>,
+  project: string,
+): RowWords => {
+  const path = projectPath(event.path, project);
+  const who = programWords(event.program);
+  if (event.verdict === 'denied') {
+    return {
+      ...NOTHING,
+      tone: 'denied',
+      sign: '✕',
+      verdict: 'blocked',
+      what: path,
+      mono: true,
+      more: `${event.op} refused${times(row.count)}`,
+      right: event.code,
+      who: `${who}${why(event.rule)}`,
+      reason: event.code === undefined ? undefined : CODES[event.code],
+    };
+  }
+  const names = new Set(
+    row.events.map((one) => (one.kind === 'touch' ? projectPath(one.path, project) : '')),
+  );
+  const several = names.size > 1;
+  const listed = Array.from(names, base);
+  const rest = listed.length - READ_SHOWN;
+  return {
+    ...NOTHING,
+    tone: 'file',
+    sign: TOUCH_SIGNS[event.op],
+    verdict: event.op,
+    what: several ? path.slice(0, path.lastIndexOf('/') + 1) || './' : path,
+    mono: true,
+    more: several
+      ? `${listed.slice(0, READ_SHOWN).join(', ')}${rest > 0 ? `, ${rest} more` : ''}`
+      : event.to === undefined
+        ? undefined
+        : `→ ${projectPath(event.to, project)}`,
+    right: `${event.op}${times(row.count)}`,
+    who,
+  };
+};
+
+const egressWords = (
+  row: FoldedRow,
+  event: Extract<TimelineEvent, { kind: 'egress' }>,
+): RowWords => {
+  const denied = event.verdict === 'denied';
+  const usual = event.port === 443 || event.port === 80;
+  const target = [event.method ?? event.protocol, event.path].filter((part) => part !== undefined);
+  return {
+    ...NOTHING,
+    tone: denied ? 'denied' : 'allowed',
+    sign: denied ? '✕' : '↗',
+    verdict: denied ? 'blocked' : 'allowed',
+    what: usual ? event.host : `${event.host}:${event.port}`,
+    more: `${target.join(' ')}${times(row.count)}`,
+    right: denied ? event.code : event.status === undefined ? undefined : String(event.status),
+    credential: event.credential,
+    who: `${programWords(event.program)}${why(event.rule)}`,
+    figures: denied
+      ? undefined
+      : `${formatBytes(event.bytesIn + event.bytesOut)} · ${formatDuration(event.durationMs)}`,
+    reason: denied && event.code !== undefined ? (event.detail ?? CODES[event.code]) : undefined,
+    firstSeen: event.firstSeen === true,
+  };
+};
+
+/** The words of one row. */
+export const rowWords = (row: FoldedRow, project: string): RowWords => {
+  const { event } = row;
+  switch (event.kind) {
+    case 'egress':
+      return egressWords(row, event);
+    case 'dns': {
+      const denied = event.verdict === 'denied';
+      return {
+        ...NOTHING,
+        tone: denied ? 'denied' : 'quiet',
+        sign: denied ? '✕' : '≡',
+        verdict: denied ? 'blocked' : 'looked up',
+        what: event.name,
+        more: `DNS ${event.type}${times(row.count)}`,
+        right: denied ? event.code : 'name',
+        who: `${programWords(event.program)}${why(event.rule)}`,
+        reason: denied && event.code !== undefined ? CODES[event.code] : undefined,
+      };
+    }
+    case 'touch':
+      return touchWords(row, event, project);
+    case 'credential': {
+      const tripped = event.op === 'tripped';
+      const at = event.host === undefined ? '' : ` at ${event.host}`;
+      const words = { granted: 'granted for', used: 'first used at', tripped: 'turned up at' };
+      return {
+        ...NOTHING,
+        tone: tripped ? 'denied' : 'cred',
+        sign: tripped ? '✕' : '◆',
+        verdict: tripped ? 'blocked' : event.op,
+        what: event.credential,
+        more:
+          event.host === undefined
+            ? `placeholder${tripped ? at : ''}`
+            : `${words[event.op]} ${event.host}`,
+        right: tripped ? event.code : event.op,
+        who: event.program === undefined ? 'Glovebox' : programWords(event.program),
+        reason: tripped && event.code !== undefined ? CODES[event.code] : undefined,
+      };
+    }
+    case 'process':
+      return {
+        ...NOTHING,
+        tone: 'quiet',
+        sign: '▹',
+        verdict: `program ${event.op}`,
+        what: commandWords(event.command),
+        mono: true,
+        right:
+          event.op === 'start'
+            ? 'start'
+            : `exit${event.exitCode === undefined ? '' : ` ${event.exitCode}`}`,
+        who: programWords(event.program),
+        figures: event.durationMs === undefined ? undefined : formatDuration(event.durationMs),
+      };
+    case 'session': {
+      const bad = event.op === 'failed' || event.op.endsWith('-lost');
+      return {
+        ...NOTHING,
+        tone: bad ? 'warn' : 'quiet',
+        sign: bad ? '!' : '●',
+        verdict: bad ? 'warning' : 'session',
+        what: SESSION_WORDS[event.op],
+        right: event.code,
+        who: event.message ?? 'Glovebox',
+      };
+    }
+    case 'policy':
+      return {
+        ...NOTHING,
+        tone: 'quiet',
+        sign: '§',
+        verdict: 'policy',
+        what: 'Rules in force',
+        right: plural(event.rules.length, 'rule'),
+        who: event.rules.slice(0, 3).join(' · '),
+      };
+    case 'gap':
+      return {
+        ...NOTHING,
+        tone: 'warn',
+        sign: '≈',
+        verdict: 'gap',
+        what: event.lost === 0 ? 'Some events were lost here' : `${plural(event.lost, 'event')} lost here`,
+        right: event.source,
+        who: event.message ?? 'What happened in between was not seen',
+      };
+  }
+};
