@@ -100,7 +100,10 @@ export const createFold = (clock: Clock, emit: (drafts: readonly TouchDraft[]) =
       if (!REPEATS.has(touch.op)) {
         unique += 1;
         waiting.set(`${unique}`, { touch, count: touch.count, due: now + FOLD_MS });
-        if (touch.op === 'create') waiting.delete(keyOf('open', touch));
+        if (touch.op === 'create') {
+          waiting.delete(keyOf('open', touch));
+          remembered.set(keyOf('create', touch), now + FOLD_MS);
+        }
       } else {
         if (touch.op === 'open') {
           // Already told, or about to be, with more than this.

@@ -3,10 +3,10 @@ import { createConnection } from 'node:net';
 
 /** Bytes the broker may send on one stream before the sandbox has read them. */
 export const STREAM_WINDOW_BYTES = 1024 * 1024;
-/** Bytes the broker may send on all streams together before they are read. */
-export const LINK_WINDOW_BYTES = 256 * 1024 * 1024;
+/** Bytes the broker may send on all streams together before they are read; well below the container's memory. */
+export const LINK_WINDOW_BYTES = 64 * 1024 * 1024;
 /** Most memory of the HTTP/2 session, in megabytes (Node's unit), before new streams are refused. */
-export const LINK_MEMORY_MEGABYTES = 512;
+export const LINK_MEMORY_MEGABYTES = 160;
 export const RECONNECT_FIRST_MS = 20;
 export const RECONNECT_MOST_MS = 1000;
 /** How long the broker may take to greet back before the link is tried anew. */

@@ -43,7 +43,7 @@
 #define MAX_DEPTH 16
 
 /* Directories whose path is remembered. */
-#define MAX_DIRECTORIES 400000
+#define MAX_DIRECTORIES 300000
 /* Deletions that wait for their directory's name. */
 #define MAX_HELD 65536
 #define HELD_MS 2000
@@ -77,6 +77,8 @@ struct actor program_of(pid_t pid);
 uint32_t actor_slot(const struct actor *actor);
 /* The process is about to become another program: its command line is read anew. */
 void program_execs(pid_t pid, const char *path);
+/* Whether the kernel is reading this file to start the program: no read of the program's own. */
+bool program_is_loading(pid_t pid, const char *path);
 /* Reads the command lines of programs that just started; true while some are still expected. */
 bool programs_settle(void);
 
@@ -96,6 +98,7 @@ void paths_move(const char *from, const char *to);
 void watch_start(const char *project);
 int watch_entry_fd(void);
 int watch_path_fd(void);
+int watch_exec_fd(void);
 void watch_drain(void);
 /* Work left for later; in how many milliseconds, or -1. */
 int watch_later(void);

@@ -33,12 +33,13 @@ int main(void) {
     struct pollfd on[] = {
         {.fd = watch_entry_fd(), .events = POLLIN},
         {.fd = watch_path_fd(), .events = POLLIN},
+        {.fd = watch_exec_fd(), .events = POLLIN},
         {.fd = wire_fd(), .events = (short)(POLLIN | (wire_wants_write() ? POLLOUT : 0))},
     };
     int wait = programs_settle() ? SETTLE_MS : watch_later();
-    if (poll(on, 3, wait) < 0 && errno != EINTR) fatal("poll", errno);
+    if (poll(on, 4, wait) < 0 && errno != EINTR) fatal("poll", errno);
     watch_drain();
-    if (on[2].revents) wire_serve();
+    if (on[3].revents) wire_serve();
     wire_flush();
   }
 }

@@ -58,6 +58,7 @@ static ssize_t slurp(pid_t pid, const char *name, char *into, size_t room) {
 struct look {
   uint64_t started;
   pid_t parent;
+  bool ending; /* its command line is gone already, only the short name is left */
   uint16_t args, bytes;
   char argv[MAX_ARGV_BYTES];
 };
@@ -100,7 +101,8 @@ static bool look_at(pid_t pid, struct look *look) {
     if (!add_arg(look, line + at, length)) break;
     at += (ssize_t)length + 1;
   }
-  if (look->args == 0 && state != 'Z') add_arg(look, name + 1, (size_t)(end - name - 1));
+  look->ending = look->args == 0;
+  if (look->ending && state != 'Z') add_arg(look, name + 1, (size_t)(end - name - 1));
   return state != 'Z';
 }
 
@@ -192,8 +194,9 @@ static uint32_t update(pid_t pid, unsigned depth) {
     if (starting) strcpy(program->file, file);
     program->starting = starting;
   }
-  bool same = program->args == seen.args && program->bytes == seen.bytes &&
-              memcmp(program->argv, seen.argv, seen.bytes) == 0;
+  bool same = (seen.ending && program->args > 0) ||
+              (program->args == seen.args && program->bytes == seen.bytes &&
+               memcmp(program->argv, seen.argv, seen.bytes) == 0);
   program->looked = program->used = now;
   program->parent = seen.parent;
   if (!same) {
@@ -219,9 +222,22 @@ uint32_t actor_slot(const struct actor *actor) {
   return table[actor->slot].generation == actor->generation ? actor->slot : 0;
 }
 
+static bool is_loader(const char *path) {
+  const char *name = strrchr(path, '/');
+  return name && strncmp(name, "/ld-", 4) == 0;
+}
+
 void program_execs(pid_t pid, const char *path) {
+  /* The dynamic loader is opened in the same breath as the program it loads. */
+  if (is_loader(path)) return;
   uint32_t slot = update(pid, 0);
-  if (!slot) return;
+  if (!slot) {
+    /* Gone already: the file is all that will ever be known. */
+    slot = find(pid);
+    if (!slot) slot = claim(pid);
+    table[slot].looked = table[slot].used = now_ms();
+    table[slot].sent = false;
+  }
   struct program *program = &table[slot];
   size_t length = strnlen(path, sizeof program->file - 1);
   memcpy(program->file, path, length);
@@ -229,6 +245,11 @@ void program_execs(pid_t pid, const char *path) {
   program->starting = true;
   program->execs_until = now_ms() + EXEC_MS;
   if (settling_count < MAX_SETTLING) settling[settling_count++] = slot;
+}
+
+bool program_is_loading(pid_t pid, const char *path) {
+  uint32_t slot = find(pid);
+  return slot && table[slot].starting && strcmp(table[slot].file, path) == 0;
 }
 
 bool programs_settle(void) {

@@ -1,11 +1,12 @@
 /*
  * What is watched, and how events become touches.
  *
- * Two fanotify groups. `entry` reports by directory handle and name: opens, reads, writes and execs
+ * Three fanotify groups. `entry` reports by directory handle and name: opens, reads, writes and execs
  * where the file system can turn handles back into paths, and creations, renames and deletions always.
- * `path` reports by open descriptor: it serves where handles cannot be decoded (an overlay without
- * nfs_export), and sees programs started from the sandbox's root. Both end at MAX queued events with an
- * overflow event, which becomes a gap: an unbounded queue would let the sandbox fill the kernel's memory.
+ * `path` reports by open descriptor, where handles cannot be decoded (an overlay without nfs_export).
+ * `exec` sees programs started from the sandbox's root: no touches, but the moment when a pid becomes
+ * another program. All end at fanotify's max_queued_events with an overflow event, which becomes a gap:
+ * an unbounded queue would let the sandbox fill the kernel's memory.
  *
  * Creations, renames and deletions need a mark on the whole file system (handles decodable), or else one
  * on every directory. The first also sees what other pid namespaces do; their pid reads 0 and is dropped.
@@ -47,13 +48,14 @@
 
 static char project[MAX_PATH_BYTES]; /* as the sandbox names it */
 static char mounted[MAX_PATH_BYTES]; /* as the kernel names it to this process */
-static int mount_fd = -1, entry_fd = -1, path_fd = -1;
+static int mount_fd = -1, entry_fd = -1, path_fd = -1, exec_fd = -1;
 static uint64_t entry_mask = FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_ONDIR;
 static bool entries_seen, by_directory;
 static pid_t self;
 
 int watch_entry_fd(void) { return entry_fd; }
 int watch_path_fd(void) { return path_fd; }
+int watch_exec_fd(void) { return exec_fd; }
 bool watch_sees_entries(void) { return entries_seen; }
 
 /* Touches: equal ones in a row become one with a count. */
@@ -126,6 +128,21 @@ static bool below(const char *path, const char *root) {
   return strncmp(path, root, bytes) == 0 && (path[bytes] == '/' || path[bytes] == 0);
 }
 
+static char *ending(char *text, const char *end) {
+  size_t bytes = strlen(text), wanted = strlen(end);
+  return bytes > wanted && strcmp(text + bytes - wanted, end) == 0 ? text + bytes - wanted : NULL;
+}
+
+/* The kernel adds “ (deleted)” to the path of what is gone; a file may also just be called so. */
+static bool still_there(int fd, const char *told) {
+  if (!below(told, mounted)) return false;
+  struct stat now, opened;
+  const char *rest = told + strlen(mounted);
+  while (*rest == '/') rest++;
+  return *rest && fstatat(mount_fd, rest, &now, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
+         now.st_ino == opened.st_ino && now.st_dev == opened.st_dev;
+}
+
 /* The path of a descriptor; false where it has none below the watch. `elsewhere` may be any path. */
 static bool path_of_fd(int fd, char *into, bool *elsewhere) {
   char link[64], told[MAX_PATH_BYTES];
@@ -133,12 +150,8 @@ static bool path_of_fd(int fd, char *into, bool *elsewhere) {
   ssize_t bytes = readlink(link, told, sizeof told - 1);
   if (bytes <= 0) return false;
   told[bytes] = 0;
-  struct stat stat;
-  static const char gone[] = " (deleted)";
-  size_t suffix = sizeof gone - 1;
-  if ((size_t)bytes > suffix && strcmp(told + bytes - suffix, gone) == 0 && fstat(fd, &stat) == 0 &&
-      stat.st_nlink == 0)
-    told[(size_t)bytes - suffix] = 0;
+  char *tail = ending(told, " (deleted)");
+  if (tail && !still_there(fd, told)) *tail = 0;
   *elsewhere = !below(told, mounted);
   if (*elsewhere) {
     strcpy(into, told);
@@ -365,7 +378,8 @@ static void emit_entry(const struct actor *actor, uint64_t mask, const char *pat
   if (mask & (FAN_CREATE | FAN_MOVED_TO)) touch('c', actor, path);
   if (mask & FAN_OPEN_EXEC) touch('x', actor, path);
   else if ((mask & FAN_OPEN) && !(mask & (FAN_ACCESS | FAN_MODIFY | FAN_CREATE))) touch('o', actor, path);
-  if ((mask & FAN_ACCESS) && !(mask & FAN_OPEN_EXEC)) touch('r', actor, path);
+  if ((mask & FAN_ACCESS) && !(mask & FAN_OPEN_EXEC) && !program_is_loading(actor->pid, path))
+    touch('r', actor, path);
   if (mask & FAN_MODIFY) touch('w', actor, path);
   if ((mask & (FAN_DELETE | FAN_MOVED_FROM)) && !deleted_first) touch('d', actor, path);
 }
@@ -510,14 +524,22 @@ static void on_path_event(const struct fanotify_event_metadata *event) {
     bool elsewhere;
     if (!path_of_fd(event->fd, path, &elsewhere)) {
       wire_gap(1, "a file's path could not be read");
-    } else if (elsewhere) {
-      program_execs(event->pid, path);
-    } else {
+    } else if (!elsewhere) {
       struct actor actor = program_of(event->pid);
       emit_entry(&actor, event->mask, path);
       if (event->mask & FAN_OPEN_EXEC) program_execs(event->pid, path);
     }
   }
+  close(event->fd);
+}
+
+/* Nothing is lost with these: a program that was not seen starting is read when it touches a file. */
+static void on_exec_event(const struct fanotify_event_metadata *event) {
+  if (event->fd < 0) return;
+  char path[MAX_PATH_BYTES];
+  bool elsewhere;
+  if (event->pid > 0 && event->pid != self && path_of_fd(event->fd, path, &elsewhere))
+    program_execs(event->pid, path);
   close(event->fd);
 }
 
@@ -529,10 +551,8 @@ static void drain(int fd, size_t room, void (*each)(const struct fanotify_event_
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return;
       /* A file that cannot be opened for us any more ends a read, not the guard. */
-      if (fd == path_fd) {
-        wire_gap(1, "a file was gone before its path could be read");
-        continue;
-      }
+      if (fd == path_fd) wire_gap(1, "a file was gone before its path could be read");
+      if (fd != entry_fd) continue;
       fatal("reading events", errno);
     }
     const struct fanotify_event_metadata *event = (const void *)buffer;
@@ -545,6 +565,7 @@ static void drain(int fd, size_t room, void (*each)(const struct fanotify_event_
 }
 
 void watch_drain(void) {
+  drain(exec_fd, PATH_READ_BYTES, on_exec_event);
   drain(entry_fd, READ_BYTES, on_entry_event);
   drain(path_fd, PATH_READ_BYTES, on_path_event);
   if (early_count && now_ms() - early_since > 50) flush_early();
@@ -629,9 +650,11 @@ void watch_start(const char *watched) {
   /* Linux before 5.17 */
   if (entry_fd < 0 && errno == EINVAL) entry_fd = fanotify_init(base | FAN_REPORT_DFID_NAME, O_RDONLY);
   if (entry_fd < 0) fatal("fanotify", errno);
-  /* A queue must not be waited for: opening a FIFO for reading would. */
-  path_fd = fanotify_init(base, O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
-  if (path_fd < 0) fatal("fanotify", errno);
+  /* O_NONBLOCK: to open a FIFO for reading would wait for its writer. */
+  int flags = O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME;
+  path_fd = fanotify_init(base, (unsigned)flags);
+  exec_fd = fanotify_init(base, (unsigned)flags);
+  if (path_fd < 0 || exec_fd < 0) fatal("fanotify", errno);
 
   char told[MAX_PATH_BYTES];
   snprintf(told, sizeof told, "/proc/self/fd/%d", mount_fd);
@@ -642,6 +665,6 @@ void watch_start(const char *watched) {
   watch_entries(root);
   mark_mount(root);
   mark_mounts_below();
-  if (fanotify_mark(path_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC, AT_FDCWD, "/proc/1/root/"))
+  if (fanotify_mark(exec_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN_EXEC, AT_FDCWD, "/proc/1/root/"))
     fatal("marking the sandbox's programs", errno);
 }
