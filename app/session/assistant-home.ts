@@ -90,6 +90,10 @@ export const assistantHome = (
               : { security: { auth: { selectedType: 'gemini-api-key' } } }),
           }),
         },
+        {
+          path: `${SANDBOX_HOME}/.gemini/trustedFolders.json`,
+          text: json({ [project]: 'TRUST_FOLDER' }),
+        },
       ];
     case 'opencode':
       return [
