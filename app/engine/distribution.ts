@@ -117,11 +117,15 @@ const bootstrap = async (
   const target = join(folder, 'root');
   try {
     let packages = 0;
-    // A mount namespace of its own: whatever debootstrap mounts is gone with it, even when it is killed.
+    // Namespaces of its own: whatever debootstrap mounts and starts is gone with it, even when it is killed.
     const made = await runHostCommand(
       ...asRoot([
         'unshare',
         '--mount',
+        '--pid',
+        '--mount-proc',
+        '--fork',
+        '--kill-child',
         'debootstrap',
         '--variant=minbase',
         suite,

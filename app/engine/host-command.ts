@@ -52,6 +52,8 @@ export const runHostCommand = (
       cwd: options.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: options.signal,
+      // What is called off stops at once, and with it what it holds in namespaces.
+      killSignal: 'SIGKILL',
     });
     const take = (line: string): void => {
       both.add(`${line}\n`);
@@ -80,6 +82,7 @@ export const streamHostCommand = (
     env: options.env,
     stdio: ['ignore', 'pipe', 'pipe'],
     signal: options.signal,
+    killSignal: 'SIGKILL',
   });
   const errors = keepTail();
   eachLine(child.stderr, (line) => errors.add(`${line}\n`));
