@@ -93,6 +93,8 @@ const writeTimeline = async (
 
 const tellOutcome = ({ console }: Invocation, session: SessionSummary): void => {
   if (session.state !== 'review') {
+    // Where it never ran, the failure has said all there is.
+    if (session.problem !== undefined) return;
     console.progress(`Session ${session.id}: nothing changed.`);
     return;
   }
