@@ -77,7 +77,5 @@ export const formatHostRule = (rule: HostRule): string => {
 export const matchesHostRule = (rule: HostRule, host: CanonicalHost, port: number): boolean => {
   const portFits = rule.port === undefined ? DEFAULT_PORTS.includes(port) : rule.port === port;
   if (!portFits) return false;
-  return rule.type === 'exact'
-    ? host === rule.host
-    : host.endsWith(`.${rule.host}`) && !isAddress(host);
+  return rule.type === 'exact' ? host === rule.host : host.endsWith(`.${rule.host}`);
 };

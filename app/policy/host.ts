@@ -48,7 +48,6 @@ const urlHost = (text: string): string | undefined => {
 export const parseHost = (text: string): Result<CanonicalHost> => {
   if (text === '') return refuse('is empty');
   if (text.length > MAX_RAW_HOST_CHARS) return refuse('is too long');
-  if (text.includes('%')) return refuse('has a percent sign in it');
   if (text.startsWith('[') || text.includes(':')) return parseBracketedOrBareIpv6(text);
   if (NEVER_IN_A_NAME.test(text)) return refuse('has characters that no name has');
   const parsed = urlHost(text);
@@ -59,7 +58,5 @@ export const parseHost = (text: string): Result<CanonicalHost> => {
     if (label.length > MAX_LABEL_CHARS) return refuse('has a part that is too long');
     if (!LABEL.test(label)) return refuse('has a part that no name has');
   }
-  // Dropping the dot must not have made an address of it: the canonical form parses to itself.
-  if (urlHost(host) !== host) return refuse('is not a valid name');
   return ok(host as CanonicalHost);
 };

@@ -1,12 +1,13 @@
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
-import type { SessionId } from '../contract/index.ts';
+import type { SessionId, TimelineEvent } from '../contract/index.ts';
 import { unwrap } from '../kit/index.ts';
+import { canonicalJson, firstHash, nextHash } from './chain.ts';
 import { headPath } from './head.ts';
 import type { TimelineFailure } from './port.ts';
 import { openTimelineReader } from './reader.ts';
-import { check, egress, file, many, open, touch } from './timeline.fixture.ts';
+import { check, egress, file, many, open, SESSION, touch } from './timeline.fixture.ts';
 
 /** Changes the store as somebody with the file in their hands would: triggers gone, then SQL. */
 const tamper = (sql: string): void => {
@@ -21,6 +22,37 @@ const record = async (count = 12): Promise<void> => {
   writer.append([egress({ verdict: 'denied' })]);
   unwrap(await writer.flush());
   writer.close();
+};
+
+/** Rewrites the whole record, hashes and anchor included, as somebody with time on their hands would. */
+const forge = (
+  rewrite: (json: string) => string,
+  more: readonly string[] = [],
+  anchored = true,
+): void => {
+  const raw = new DatabaseSync(file.path);
+  raw.exec('DROP TRIGGER IF EXISTS events_are_not_changed');
+  let hash = firstHash(SESSION);
+  let seq = 0;
+  for (const row of raw.prepare('SELECT seq, json FROM events ORDER BY seq').all()) {
+    const json = rewrite(String(row['json']));
+    hash = nextHash(hash, json);
+    seq = Number(row['seq']);
+    raw.prepare('UPDATE events SET json = ?, hash = ? WHERE seq = ?').run(json, hash, seq);
+  }
+  for (const json of more) {
+    seq += 1;
+    hash = nextHash(hash, json);
+    raw
+      .prepare(`INSERT INTO events SELECT ?, ?, ?, class, blocked, ms, host, path, prog, code, method, words
+        FROM events WHERE seq = 1`)
+      .run(seq, json, hash);
+  }
+  raw.close();
+  if (!anchored) return;
+  const head = JSON.parse(readFileSync(headPath(file.path), 'utf8')) as Record<string, unknown>;
+  const anchor = { ...head, events: seq, hash: Buffer.from(hash).toString('hex') };
+  writeFileSync(headPath(file.path), JSON.stringify(anchor));
 };
 
 describe('tampering', () => {
@@ -97,6 +129,32 @@ describe('tampering', () => {
     writeFileSync(headPath(file.path), whole);
     chmodSync(headPath(file.path), 0o600);
     expect(check().intact).toBe(true);
+  });
+
+  it('finds events chained on behind the seal', async () => {
+    await record();
+    const added = canonicalJson({ ...many(1)[0], seq: 14, session: SESSION } as TimelineEvent);
+    forge((json) => json, [added], false);
+    expect(check()).toMatchObject({
+      intact: false,
+      brokenAt: 14,
+      message: expect.stringContaining('sealed') as string,
+    });
+  });
+
+  it('finds what a forged chain still gets wrong: spelling, numbers, session', async () => {
+    await record();
+    forge((json) => json);
+    expect(check().intact).toBe(true);
+    forge((json) => json.replace('"seq":5', '"seq":6'));
+    expect(check()).toMatchObject({ intact: false, brokenAt: 5 });
+    forge((json) => json.replace('"path":"/p/5","seq":6', '"path":"/p/5","seq":5'));
+    expect(check().intact).toBe(true);
+    forge((json) => json.replace('"path":"/p/5","seq":5', '"seq":5,"path":"/p/5"'));
+    expect(check()).toMatchObject({ intact: false, brokenAt: 5 });
+    forge((json) => json.replace('"seq":5,"path":"/p/5"', '"path":"/p/5","seq":5'));
+    forge((json) => json.replace(SESSION, 'zzzzzzzzzzzz'));
+    expect(check()).toMatchObject({ intact: false, brokenAt: 1 });
   });
 
   it('finds a record put in the place of another session’s', async () => {
