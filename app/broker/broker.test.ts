@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MAX_PIPELINED_REQUESTS } from './process/intercept.ts';
 import { createTestAuthority } from './testing/certificates.ts';
 import {
   createRig,
@@ -114,6 +115,9 @@ const createEcho = () => {
 
 const get = (path: string, more = ''): string =>
   `GET ${path} HTTP/1.1\r\nHost: other.test\r\nX-Api-Key: ${path.slice(1)}=${more}\r\n\r\n`;
+
+const encoded = (key: string): string =>
+  Array.from(key, (char) => `%${char.charCodeAt(0).toString(16)}`).join('');
 
 describe('what is allowed', () => {
   let rig: Rig;
@@ -275,8 +279,8 @@ describe('what is allowed', () => {
     );
     const trailers = await rig.fetch('https://api.test/trailers', { headers });
     expect(trailers.trailers['x-sum']).toBe(`Bearer ${placeholder(0)}`);
-    const encoded = (await rig.fetch('https://api.test/base64', { headers })).text;
-    expect(Buffer.from(encoded, 'base64').toString()).not.toContain(SECRET.slice(4, -4));
+    const base64 = (await rig.fetch('https://api.test/base64', { headers })).text;
+    expect(Buffer.from(base64, 'base64').toString()).not.toContain(SECRET.slice(4, -4));
     const zipped = await rig.fetch('https://api.test/gzip', {
       headers: { ...headers, 'accept-encoding': 'gzip' },
     });
@@ -393,8 +397,6 @@ describe('what is allowed', () => {
     expect(echo.seen.length).toBe(before);
   });
 
-  const encoded = (key: string): string =>
-    Array.from(key, (char) => `%${char.charCodeAt(0).toString(16)}`).join('');
   it.each<[string, (key: string) => { path?: string; headers?: Record<string, string> }]>([
     ['another header', (key) => ({ headers: { cookie: `k=${key}` } })],
     ['the header of another kind', (key) => ({ headers: { 'x-goog-api-key': key } })],
@@ -450,6 +452,55 @@ describe('what is allowed', () => {
       'the tripwire',
     );
     expect(Buffer.concat(echo.seen.map((one) => one.body)).includes(placeholder(0))).toBe(false);
+  });
+
+  it('ends a connection only when all of it has arrived', async () => {
+    const stream = rig.relay.open(`${await rig.relay.addressOf('api.test')}:80`);
+    const body = 'x'.repeat(3_000_000);
+    let aborted = false;
+    let bytes = 0;
+    stream.on('aborted', () => {
+      aborted = true;
+    });
+    stream.write(
+      `POST /binary HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`,
+    );
+    await new Promise((resolve) => {
+      stream.on('data', (part: Buffer) => (bytes += part.length));
+      stream.on('end', resolve);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(aborted).toBe(false);
+    expect(bytes).toBeGreaterThan(body.length);
+    stream.end();
+    await new Promise((resolve) => stream.on('close', resolve));
+    expect(stream.rstCode).toBe(0);
+  });
+
+  it('passes nothing on that follows a refusal on the same connection', async () => {
+    const before = echo.seen.length;
+    const socket = await rig.tls('api.test');
+    socket.write(`GET /?k=${placeholder(1)} HTTP/1.1\r\nHost: api.test\r\n\r\n`);
+    await new Promise((resolve) => socket.once('data', resolve));
+    socket.write('GET /after HTTP/1.1\r\nHost: api.test\r\n\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(echo.seen.length).toBe(before);
+    socket.destroy();
+  });
+
+  it('refuses more requests at once on one connection than its cap', async () => {
+    const socket = await rig.tls('api.test');
+    socket.write(
+      'GET /stall HTTP/1.1\r\nHost: api.test\r\n\r\n'.repeat(MAX_PIPELINED_REQUESTS + 1),
+    );
+    await rig.until(
+      () => rig.events.some((event) => event.kind === 'egress' && event.code === 'egress.too-many'),
+      'the record',
+    );
+    expect(echo.seen.filter(({ url }) => url === '/stall').length).toBeLessThanOrEqual(
+      MAX_PIPELINED_REQUESTS + 1,
+    );
+    socket.destroy();
   });
 
   it('never lets a secret into a record', () => {

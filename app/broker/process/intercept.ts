@@ -25,6 +25,10 @@ import { sniff } from './sniff.ts';
 export const HANDSHAKE_MS = 15_000;
 /** How long a kept connection may lie idle between requests, in milliseconds. */
 export const KEEP_ALIVE_MS = 120_000;
+/** How long a connection that we ended may take to end from inside, in milliseconds. */
+export const CLOSE_LINGER_MS = 5000;
+/** Most requests of one connection whose answers are not yet complete. */
+export const MAX_PIPELINED_REQUESTS = 64;
 /** How long a request's header section may take, in milliseconds. */
 export const HEADERS_MS = 30_000;
 
@@ -46,6 +50,9 @@ type Connection = {
   readonly refusal: Refusal | undefined;
   /** The request that came last; what the parser dislikes before its end belongs to it. */
   last: IncomingMessage | undefined;
+  /** Ends the connection from our side once all is written; what still comes is read and thrown away. */
+  readonly endSoon: () => void;
+  closing: boolean;
   /** Requests whose answers are not yet complete. */
   active: number;
 };
@@ -104,6 +111,11 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       program,
     );
     try {
+      if (connection.active > MAX_PIPELINED_REQUESTS) {
+        const many = 'Too many requests wait for their answers on one connection.';
+        refuseRequest(exchange, response, failure('egress.too-many', many));
+        return;
+      }
       const head = readRequestHead(request, to);
       if (head.ok) exchange.set({ path: head.value.target });
       const verdict = judgeDestination(policy, to.host, to.port);
@@ -198,6 +210,10 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     }
     response.on('error', () => undefined);
     request.on('error', () => undefined);
+    if (connection.closing) {
+      request.resume();
+      return;
+    }
     void serve(connection, request, response);
   };
 
@@ -213,6 +229,8 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
   });
   server.maxHeadersCount = 0;
   server.timeout = 0;
+  // Node checks its time limits only once a server listens; this one gets its connections by hand.
+  server.emit('listening');
   // A program that closes its sending side after a request still gets its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on('request', onRequest);
@@ -237,9 +255,10 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       socket.destroy();
       return;
     }
+    if (connection.closing) return;
     if (connection.last?.complete === false) {
       // A broken body: its request has its own record, and perhaps its refusal on the way.
-      socket.end(() => socket.destroy());
+      connection.endSoon();
       return;
     }
     const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
@@ -270,9 +289,8 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     exchange.refuse(refusal);
     exchange.set({ status: refusalStatus(refusal.code) });
     exchange.finish();
-    if (socket.writable && connection.active === 0)
-      socket.end(refusalMessage(refusal), () => socket.destroy());
-    else socket.destroy();
+    if (socket.writable && connection.active === 0) socket.write(refusalMessage(refusal));
+    connection.endSoon();
   };
 
   const recordTcp = (
@@ -297,6 +315,32 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     );
     exchange.refuse(refusal);
     exchange.finish();
+  };
+
+  /** Hands a connection to the HTTP server. `outer` is what it speaks on, `stream` what that runs over. */
+  const begin = (
+    outer: Duplex,
+    stream: Duplex,
+    facts: Pick<Connection, 'to' | 'program' | 'refusal'>,
+  ): void => {
+    // Node's own way would cut the stream while the last bytes are still on their way to the program.
+    const endSoon = (): void => {
+      if (connection.closing) return;
+      connection.closing = true;
+      outer.end();
+      outer.resume();
+      const cancel = clock.after(CLOSE_LINGER_MS, () => stream.destroy());
+      stream.once('close', cancel);
+    };
+    const connection: Connection = {
+      ...facts,
+      endSoon,
+      last: undefined,
+      closing: false,
+      active: 0,
+    };
+    connections.set(outer, connection);
+    server.emit('connection', Object.assign(outer, { destroySoon: endSoon }));
   };
 
   const acceptTls = async (
@@ -373,8 +417,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       if (done) return;
       done = true;
       cancel();
-      connections.set(tls, { to, program, refusal, last: undefined, active: 0 });
-      server.emit('connection', tls);
+      begin(tls, stream, { to, program, refusal });
     });
   };
 
@@ -426,14 +469,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
         await acceptTls(stream, { host, port, tls: true }, first.hello, program);
         return;
       }
-      connections.set(stream, {
-        to: { host, port, tls: false },
-        program,
-        refusal: undefined,
-        last: undefined,
-        active: 0,
-      });
-      server.emit('connection', stream);
+      begin(stream, stream, { to: { host, port, tls: false }, program, refusal: undefined });
     },
     close: () => {
       for (const stream of streams) stream.destroy();

@@ -13,10 +13,11 @@ const parentPort = (process as { parentPort?: ParentPort }).parentPort;
 const MAX_UNSENT = 2048;
 let unsent = 0;
 
-const send = (message: FromProcess): void => {
+const send = (message: FromProcess, sent: () => void = () => undefined): void => {
   if (parentPort !== undefined) {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a process's port, not a window
     parentPort.postMessage(message);
+    setImmediate(sent);
     return;
   }
   const informsOnly = message.type === 'open' || message.type === 'identify';
@@ -24,6 +25,7 @@ const send = (message: FromProcess): void => {
   unsent += 1;
   process.send?.(message, () => {
     unsent -= 1;
+    sent();
   });
 };
 
@@ -49,7 +51,7 @@ const onMessage = async (raw: unknown): Promise<void> => {
     if (starting) throw new Error('started twice');
     starting = true;
     try {
-      broker = await runBroker(message.spec, systemClock, send);
+      broker = await runBroker(message.spec, systemClock, (note) => send(note));
     } catch (failed) {
       send({
         type: 'failed',
@@ -64,7 +66,7 @@ const onMessage = async (raw: unknown): Promise<void> => {
   }
   if (message.type === 'close') {
     await broker?.close();
-    send({ type: 'closed' });
+    send({ type: 'closed' }, () => process.exit(0));
     return;
   }
   broker?.onMessage(message);
