@@ -16,7 +16,7 @@ export default {
     {
       name: 'kit-is-pure',
       severity: 'error',
-      from: { path: '^app/kit' },
+      from: { path: '^app/kit', pathNot: '\\.test\\.ts$' },
       to: { pathNot: '^app/kit' },
     },
     {

@@ -85,7 +85,7 @@ const installPackages = async () => {
   const installed = await step(
     'Packages',
     'installing what the lockfile names (install scripts off)',
-    () => run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']),
+    () => run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']),
   );
   if (installed.code !== 0) {
     stop(
@@ -96,7 +96,7 @@ const installPackages = async () => {
   }
   // The one install script that everything needs: it puts Node 24 into node_modules/node/bin.
   const runtime = await step('Packages', 'fetching the Node 24 runtime', () =>
-    run('npm', ['rebuild', 'node', '--ignore-scripts=false']),
+    run('npm', ['rebuild', 'node', '--ignore-scripts=false', '--loglevel=error']),
   );
   if (runtime.code !== 0 || !existsSync(node24)) {
     stop(
