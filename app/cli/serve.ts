@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { lockHome } from '../host/index.ts';
 import { systemClock } from '../kit/index.ts';
 import { startServe } from '../serve/index.ts';
 import { sayFailure, type Surroundings } from './console.ts';
@@ -31,6 +32,11 @@ export const serve = async (around: Surroundings, flags: ServeFlags): Promise<nu
     return EXIT.failed;
   }
   return withHost(around, { shell: shellWords() }, async ({ host, console, scope }) => {
+    const lock = lockHome(host.status().homeFolder, scope);
+    if (!lock.ok) {
+      sayFailure(console, lock.error);
+      return exitCodeOf(lock.error);
+    }
     const serving = await startServe(
       { host, port, assetsFolder: windowFolder },
       { clock: systemClock },
@@ -41,6 +47,8 @@ export const serve = async (around: Surroundings, flags: ServeFlags): Promise<nu
       return exitCodeOf(serving.error);
     }
     const { url, renew } = serving.value;
+    // Where it is, for a second start to say; not how to get in.
+    lock.value.setUrl(new URL('/', url).href);
     const show = (link: string): void => {
       console.out(link);
     };

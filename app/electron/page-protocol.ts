@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { securityHeaders, type WindowFiles } from '../host/window-files.ts';
+import { SECURITY_HEADERS, type WindowFiles } from '../host/window-files.ts';
 import type { AppSession, ElectronApi } from './api.ts';
 import { PAGE_ORIGIN, SCHEME } from './page-address.ts';
 
@@ -23,7 +22,7 @@ export const declareScheme = ({ protocol }: Pick<ElectronApi, 'protocol'>): void
 const refuse = (status: number): Response =>
   new Response('There is nothing here.\n', {
     status,
-    headers: { ...securityHeaders(), 'Content-Type': 'text/plain; charset=utf-8' },
+    headers: { ...SECURITY_HEADERS, 'Content-Type': 'text/plain; charset=utf-8' },
   });
 
 /** Answers one request of the window from the fixed list of its files; no path leads to the disk. */
@@ -35,7 +34,7 @@ export const answerPage = (
   const prefix = `${PAGE_ORIGIN}/`;
   if (!request.url.startsWith(prefix)) return refuse(404);
   const path = request.url.slice(PAGE_ORIGIN.length).split(/[?#]/, 1)[0] ?? '';
-  const file = files.file(path, randomBytes(16).toString('base64url'));
+  const file = files.file(path);
   if (file === undefined) return refuse(404);
   return new Response(Uint8Array.from(file.body), { headers: file.headers });
 };

@@ -7,8 +7,6 @@ import { fail, ok, type Failure, type Result } from '../kit/index.ts';
 export const MAX_WINDOW_BYTES = 64 * 1024 * 1024;
 /** Most files that the window may have. */
 export const MAX_WINDOW_FILES = 2000;
-/** In the page, stands where this load's nonce for styles belongs: `<meta name="style-nonce" content="…">`. */
-export const STYLE_NONCE_MARK = '{{style-nonce}}';
 
 /** What the window is made of has exactly these types; a file of another is not served. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -33,29 +31,32 @@ export type WindowFile = {
  * no spelling of a path leads anywhere else on the disk. Only `/` is the page: nothing falls back to it.
  */
 export type WindowFiles = {
-  /** `path` as it stands in the request line, without the query. `nonce` is fresh for each load of the page. */
-  readonly file: (path: string, nonce: string) => WindowFile | undefined;
+  /** `path` as it stands in the request line, without the query. */
+  readonly file: (path: string) => WindowFile | undefined;
 };
 
-const policy = (styleNonce: string | undefined): string =>
-  [
-    "default-src 'none'",
-    "script-src 'self'",
-    `style-src 'self'${styleNonce === undefined ? '' : ` 'nonce-${styleNonce}'`}`,
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-  ].join('; ');
+/**
+ * Nothing from anywhere else, nothing inline, no string that becomes code. The terminal's styles go
+ * through constructed style sheets, which need no exception here.
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ');
 
 const EVERY_POWER = [
   'accelerometer',
   'autoplay',
-  'bluetooth',
   'camera',
   'display-capture',
   'encrypted-media',
@@ -80,8 +81,8 @@ const EVERY_POWER = [
 ];
 
 /** Headers of every answer a shell gives its window, the page or not. */
-export const securityHeaders = (styleNonce?: string): Readonly<Record<string, string>> => ({
-  'Content-Security-Policy': policy(styleNonce),
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -89,11 +90,17 @@ export const securityHeaders = (styleNonce?: string): Readonly<Record<string, st
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
-});
+};
 
 const PAGE = 'index.html';
 
 type Entry = { readonly body: Buffer; readonly type: string };
+
+/** The page is never kept; only names with a hash of their content never change. */
+const cachingOf = (path: string): string => {
+  if (path === '/') return 'no-store';
+  return path.startsWith('/assets/') ? 'private, max-age=31536000, immutable' : 'no-cache';
+};
 
 const missing = (folder: string, why: string): Result<never, Failure<Code>> =>
   fail(
@@ -127,36 +134,17 @@ export const loadWindowFiles = async (
     return missing(folder, reason instanceof Error ? reason.message : String(reason));
   }
   if (page === undefined) return missing(folder, `there is no ${PAGE}`);
-  const { body: pageBody, type: pageType } = page;
-  const pageText = pageBody.toString('utf8');
-  const wantsNonce = pageText.includes(STYLE_NONCE_MARK);
+  entries.set('/', page);
   return ok({
-    file: (path, nonce) => {
-      if (path === '/') {
-        const body = wantsNonce
-          ? Buffer.from(pageText.replaceAll(STYLE_NONCE_MARK, nonce), 'utf8')
-          : pageBody;
-        return {
-          body,
-          headers: {
-            ...securityHeaders(wantsNonce ? nonce : undefined),
-            'Content-Type': pageType,
-            'Cache-Control': 'no-store',
-          },
-        };
-      }
+    file: (path) => {
       const entry = entries.get(path);
       if (entry === undefined) return undefined;
-      // Only names with a hash of their content never change.
-      const caching = path.startsWith('/assets/')
-        ? 'private, max-age=31536000, immutable'
-        : 'no-cache';
       return {
         body: entry.body,
         headers: {
-          ...securityHeaders(),
+          ...SECURITY_HEADERS,
           'Content-Type': entry.type,
-          'Cache-Control': caching,
+          'Cache-Control': cachingOf(path),
         },
       };
     },

@@ -1,5 +1,5 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
-import { securityHeaders } from '../host/window-files.ts';
+import { SECURITY_HEADERS } from '../host/window-files.ts';
 import type { Refusal } from './request-check.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export const answerPage = (
   more: Headers = {},
 ): void => {
   const headers = {
-    ...securityHeaders(),
+    ...SECURITY_HEADERS,
     'Content-Type': 'text/html; charset=utf-8',
     'Cache-Control': 'no-store',
     ...more,

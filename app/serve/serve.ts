@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   createServer,
   STATUS_CODES,
@@ -127,7 +126,7 @@ const createShell = (
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     if (path.startsWith(ENTER)) return enter(request, response, path.slice(ENTER.length));
     if (!isIn(request)) return refuse(response, NOT_IN);
-    const file = deps.files.file(path, randomBytes(16).toString('base64url'));
+    const file = deps.files.file(path);
     if (file === undefined) return refuse(response, NOT_FOUND);
     return answer(response, 200, file.headers, file.body);
   };

@@ -99,8 +99,6 @@ export const createPageStandIn = (id: number, frame: Electron.WebFrameMain): Pag
   return page;
 };
 
-export type FrameStandIn = Pick<Electron.WebFrameMain, 'origin' | 'parent'>;
-
 /** A port whose two ends are the test and the app. */
 export type PortStandIn = Pick<
   Electron.MessagePortMain,
