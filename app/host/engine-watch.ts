@@ -3,6 +3,7 @@ import type { Engine, FindEngine } from '../engine/port.ts';
 import {
   createEmitter,
   createScope,
+  fail,
   ok,
   singleFlight,
   type Clock,
@@ -31,7 +32,8 @@ export const watchEngine = (
 ): EngineWatch => {
   const changed = createEmitter<EngineStatus>();
   let found: { readonly engine: Engine; readonly scope: Scope } | undefined;
-  let everFound = false;
+  /** The one that was found first. Another is no replacement: what sessions left behind is on this one. */
+  let address: string | undefined;
   let status: EngineStatus = { state: 'checking' };
 
   const tell = (next: EngineStatus): void => {
@@ -59,11 +61,23 @@ export const watchEngine = (
     const result = await deps.find(engineScope);
     if (!result.ok || scope.signal.aborted) {
       await engineScope.close();
-      if (!result.ok) tell({ state: everFound ? 'lost' : 'missing', problem: result.error });
+      if (!result.ok) {
+        tell({ state: address === undefined ? 'missing' : 'lost', problem: result.error });
+      }
       return result;
     }
+    if (address !== undefined && result.value.address !== address) {
+      await engineScope.close();
+      const other = fail(
+        'engine.lost',
+        `The container engine at ${address} stopped answering.`,
+        `Start it again, or restart Glovebox to use the one at ${result.value.address}.`,
+      );
+      tell({ state: 'lost', problem: other.error });
+      return other;
+    }
     found = { engine: result.value, scope: engineScope };
-    everFound = true;
+    ({ address } = result.value);
     tell({ state: 'ready', title: result.value.title });
     return result;
   });

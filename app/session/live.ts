@@ -71,6 +71,8 @@ export type LiveSession = {
   readonly stop: () => Promise<SessionSummary>;
   readonly openTerminal: (size: TerminalSize) => Promise<Result<Terminal, Failure<Code>>>;
   readonly terminal: (id: TerminalId) => Terminal | undefined;
+  /** Where its containers are, once it has an engine. */
+  readonly engineAddress: () => string | undefined;
 };
 
 /** Why a session ends: asked for, by itself, or because something it cannot be without is gone. */
@@ -97,6 +99,7 @@ export const createLiveSession = (
   const alerts = new Map<Code, Problem>();
   let summary = firstSummary(id, request, isoTime(deps.clock.now()));
   let parts: Parts | undefined;
+  let engineAddress: string | undefined;
   let headless = 0;
   let guardGone: (() => void) | undefined;
   let guardIsGone = false;
@@ -179,7 +182,7 @@ export const createLiveSession = (
   const engineLost = (): Failure<Code> =>
     failure(
       'engine.lost',
-      `The container engine${parts === undefined ? '' : ` at ${parts.engine.address}`} stopped answering.`,
+      `The container engine${engineAddress === undefined ? '' : ` at ${engineAddress}`} stopped answering.`,
       'The session’s changes are kept. Start the engine again, then review them.',
     );
   const programs: ProgramDeps = {
@@ -318,6 +321,10 @@ export const createLiveSession = (
         deps,
         { id, request, paths },
         {
+          onEngine: ({ address }) => {
+            engineAddress = address;
+            onChange(summary, true);
+          },
           onProgress: (progress) => {
             board.begin(progress);
             update({ progress: board.shown() }, false);
@@ -467,5 +474,6 @@ export const createLiveSession = (
       return addTerminal(parts, SHELL, `shell ${shells}`, size);
     },
     terminal: (terminal) => terminals.get(terminal),
+    engineAddress: () => engineAddress,
   };
 };

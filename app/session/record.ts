@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
-import { SessionSummary, StartRequest } from '../contract/index.ts';
+import { MAX_PATH_CHARS, SessionSummary, StartRequest } from '../contract/index.ts';
 import { randomId } from '../kit/index.ts';
 import { Owner } from './owner.ts';
 
@@ -18,6 +18,8 @@ export const SessionRecord = z.strictObject({
   request: StartRequest,
   /** Set where containers may be left that the engine could not be asked to remove. */
   leftovers: z.boolean(),
+  /** Address of the engine it ran on: only that one can say that its containers are gone. */
+  engine: z.string().max(MAX_PATH_CHARS).optional(),
 });
 export type SessionRecord = z.infer<typeof SessionRecord>;
 

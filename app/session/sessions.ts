@@ -94,6 +94,14 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
     const { folder } = sessionPaths(deps.home, id);
     const engine = await deps.engine();
     if (!engine.ok) return engine;
+    const ranOn = found.record.engine;
+    if (ranOn !== undefined && ranOn !== engine.value.address) {
+      return fail(
+        'engine.lost',
+        `The session ran on the container engine at ${ranOn}; the one at ${engine.value.address} cannot say whether its containers are gone.`,
+        'Start that engine again.',
+      );
+    }
     const removed = await engine.value.removeSession(id);
     if (!removed.ok) return removed;
     const swept = await deps.workspace.sweep(folder);
@@ -157,14 +165,14 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
         deps,
         { id, request, paths, io, writer },
         (summary, lasting) => {
-          if (lasting) keep(request, summary);
+          if (lasting) keep(request, summary, live.get(id)?.engineAddress());
           announce(summary);
         },
       );
       live.set(id, session);
       when(session.ended, ({ summary, leftovers }) => {
         live.delete(id);
-        keep(request, summary, leftovers);
+        keep(request, summary, session.engineAddress(), leftovers);
         announce(summary);
       });
       return ok(session.summary());
@@ -175,9 +183,15 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
     }
   };
 
-  const keep = (request: StartRequest, summary: SessionSummary, leftovers = false): void => {
+  const keep = (
+    request: StartRequest,
+    summary: SessionSummary,
+    engine: string | undefined,
+    leftovers = false,
+  ): void => {
+    const written = { version: 1 as const, owner, summary, request, leftovers };
     try {
-      archive.save({ version: 1, owner, summary, request, leftovers });
+      archive.save(engine === undefined ? written : { ...written, engine });
     } catch (why) {
       // The session goes on (its timeline decides about full disks); the next change tries again.
       deps.log('error', `the record of session ${summary.id} could not be written`, { why });

@@ -44,6 +44,7 @@ export type Parts = {
 };
 
 export type StartListeners = {
+  readonly onEngine: (engine: Engine) => void;
   readonly onProgress: (progress: Progress) => void;
   /** A step is through; of steps under way at the same time the earliest is shown. */
   readonly onDone: (step: StartStep) => void;
@@ -79,6 +80,7 @@ export const startParts = async (
   const project = await resolveProject(request.project);
   const engine = unwrap(await deps.engine());
   signal.throwIfAborted();
+  on.onEngine(engine);
   on.onDone('engine');
 
   // Set up in the reverse of the order they go in; a scope closes last in, first out.

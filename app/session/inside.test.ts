@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ASSISTANTS, SessionId, type CredentialSummary } from '../contract/index.ts';
+import { unwrap } from '../kit/index.ts';
+import { buildGrant, type CredentialGrant } from '../policy/index.ts';
+import { assistantHome, homeWriter } from './assistant-home.ts';
+import { CA_VARIABLES, sandboxEnvironment } from './environment.ts';
+import { etcFiles, SANDBOX_HOME } from './etc-files.ts';
+import { sandboxLimits } from './limits.ts';
+import { isAlive, thisOwner } from './owner.ts';
+
+const ID = SessionId.parse('0123456789ab');
+const grantOf = (extra: Partial<CredentialSummary> = {}): CredentialGrant =>
+  unwrap(
+    buildGrant(
+      { name: 'work', kind: 'anthropic', hosts: [], addedAt: '2026-01-01T00:00:00Z', ...extra },
+      undefined,
+    ),
+  );
+
+describe('the environment inside', () => {
+  it('is the same whatever the host’s is, and leads every tool to the one bundle', () => {
+    const env = unwrap(sandboxEnvironment(ID, 'shell', []));
+    expect(CA_VARIABLES).toHaveLength(11);
+    for (const name of CA_VARIABLES) expect(env[name]).toBe('/etc/ssl/certs/ca-certificates.crt');
+    expect(env).toMatchObject({
+      HOME: SANDBOX_HOME,
+      USER: 'glovebox',
+      TZ: 'UTC',
+      GLOVEBOX_SESSION: ID,
+    });
+    for (const name of [
+      'SSH_AUTH_SOCK',
+      'DOCKER_HOST',
+      'DBUS_SESSION_BUS_ADDRESS',
+      'HTTPS_PROXY',
+    ]) {
+      expect(env).not.toHaveProperty(name);
+    }
+  });
+
+  it('holds the placeholder of each grant', () => {
+    const grant = grantOf();
+    const env = unwrap(sandboxEnvironment(ID, 'claude-code', [grant]));
+    expect(env['ANTHROPIC_API_KEY']).toBe(grant.placeholder);
+    expect(env['DISABLE_AUTOUPDATER']).toBe('1');
+  });
+
+  it.each([
+    'PATH',
+    'HOME',
+    'SSL_CERT_FILE',
+    'LD_PRELOAD',
+    'GIT_CONFIG_GLOBAL',
+    'GLOVEBOX_X',
+    'TERM',
+  ])('refuses a credential that would replace %s', (name) => {
+    expect(sandboxEnvironment(ID, 'shell', [grantOf({ env: name })])).toMatchObject({
+      ok: false,
+      error: { code: 'policy.refused' },
+    });
+  });
+
+  it('refuses two credentials for one variable', () => {
+    const refused = sandboxEnvironment(ID, 'shell', [grantOf(), grantOf({ name: 'other' })]);
+    expect(refused).toMatchObject({ ok: false, error: { code: 'policy.refused' } });
+    expect(JSON.stringify(refused)).toMatch(/work.*other.*ANTHROPIC_API_KEY/);
+  });
+});
+
+describe('first-run files', () => {
+  it('take the placeholder for the assistant’s key, as Claude Code remembers one', () => {
+    const grant = grantOf();
+    const [file] = assistantHome('claude-code', '/home/me/project', [grant]);
+    expect(file?.path).toBe('/home/glovebox/.claude.json');
+    const config = JSON.parse(file?.text ?? '') as Record<string, unknown>;
+    expect(config).toMatchObject({
+      hasCompletedOnboarding: true,
+      customApiKeyResponses: { approved: [grant.placeholder.slice(-20)] },
+      projects: { '/home/me/project': { hasTrustDialogAccepted: true } },
+    });
+  });
+
+  it('are all below the home, whatever the project is called', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...ASSISTANTS), fc.string(), (assistant, name) => {
+        for (const { path } of assistantHome(assistant, `/p/${name}`, [])) {
+          expect(path.startsWith(`${SANDBOX_HOME}/.`)).toBe(true);
+          expect(path).not.toContain('..');
+        }
+      }),
+    );
+  });
+
+  it('are written as they are, quotes and line breaks and all, for their user alone', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gbx-first-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const texts = ['plain', `it's "$HOME" \`id\` %s \\n\n`, '{"a": "é"}\n', '-n'];
+    const files = texts.map((text, at) => ({ path: join(folder, `deep ${at}`, 'f'), text }));
+    const [program, ...rest] = homeWriter(files) ?? ['false'];
+    execFileSync(program, rest);
+    for (const { path, text } of files) {
+      expect(readFileSync(path, 'utf8')).toBe(text);
+      expect(statSync(path).mode & 0o777).toBe(0o600);
+    }
+    expect(homeWriter([])).toBeUndefined();
+  });
+});
+
+it('names the user inside by the ids it runs with', () => {
+  const files = etcFiles({ uid: 1234, gid: 5678 });
+  const text = (name: string) => files.find((file) => file.name === name)?.text ?? '';
+  expect(text('passwd')).toContain('glovebox:x:1234:5678:');
+  expect(text('group')).toContain('glovebox:x:5678:');
+  expect(text('resolv.conf')).toMatch(/^nameserver [\d.]+\n/);
+});
+
+it('limits a sandbox to half the memory, between one and eight GiB, unless asked otherwise', () => {
+  const gib = 1024 ** 3;
+  const limits = (memory: number) => sandboxLimits({}, { memoryBytes: memory * gib, cores: 4 });
+  expect(limits(1).memoryBytes).toBe(gib);
+  expect(limits(8).memoryBytes).toBe(4 * gib);
+  expect(limits(64).memoryBytes).toBe(8 * gib);
+  expect(sandboxLimits({ memoryBytes: 5, cpus: 0.5, pids: 7 })).toEqual({
+    memoryBytes: 5,
+    cpus: 0.5,
+    pids: 7,
+  });
+});
+
+describe('an owner', () => {
+  it('lives while its very process does', () => {
+    const me = thisOwner();
+    expect(isAlive(me)).toBe(true);
+    expect(isAlive({ ...me, startTime: '1' })).toBe(false);
+    expect(isAlive({ ...me, pid: 2 ** 22 + 1 })).toBe(false);
+    expect(isAlive({ ...me, bootId: 'another boot' })).toBe(false);
+  });
+
+  it('in a namespace that cannot be seen counts as alive', () => {
+    expect(isAlive({ ...thisOwner(), namespace: 'pid:[1]', pid: 2 ** 22 + 1 })).toBe(true);
+  });
+});
