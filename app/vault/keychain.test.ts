@@ -23,10 +23,16 @@ let env: NodeJS.ProcessEnv;
 const running: ChildProcess[] = [];
 
 const startBus = async (): Promise<void> => {
-  const bus = spawn('dbus-daemon', ['--session', '--nofork', '--print-address'], {
-    env,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
+  // Its socket in our folder, where the clean-up finds it.
+  rmSync(join(home, 'bus'), { force: true });
+  const bus = spawn(
+    'dbus-daemon',
+    ['--session', '--nofork', '--print-address', `--address=unix:path=${join(home, 'bus')}`],
+    {
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  );
   running.push(bus);
   const [address] = (await once(createInterface(bus.stdout), 'line')) as [string];
   env['DBUS_SESSION_BUS_ADDRESS'] = address;
