@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ChangeSet, SessionSummary, TimelineEvent } from '../contract/index.ts';
+import { unwrap } from '../kit/index.ts';
+import { ensureRenderer } from '../../scripts/setup/renderer.ts';
 import { appFolder } from './places.ts';
 
 /** Real sessions through the real launcher: what a user at a shell gets. */
@@ -226,6 +228,39 @@ describe('credentials on the command line', () => {
     );
     expect((await glovebox(['credential', 'remove', 'work'])).status).toBe(0);
     expect((await glovebox(['credential', 'remove', 'work'])).status).toBe(127);
+  });
+});
+
+const enter = async (link: string | undefined): Promise<number> =>
+  (await fetch(link ?? '', { redirect: 'manual' })).status;
+
+describe('glovebox serve', () => {
+  beforeAll(async () => {
+    unwrap(await ensureRenderer());
+  });
+
+  it('is one per home, gives fresh links when asked, and ends when told', async () => {
+    const first = begin(process.execPath, [launcher, 'serve']);
+    const links: string[] = [];
+    first.stdout.on('data', (part: Buffer) =>
+      links.push(...part.toString('utf8').trim().split('\n')),
+    );
+    const outcome = outcomeOf(first, '');
+    await until(() => links.length === 1);
+    expect(links[0]).toMatch(/^http:\/\/127\.0\.0\.1:[0-9]+\/enter\/[A-Za-z0-9_-]{43}$/);
+
+    const second = await glovebox(['serve']);
+    expect(second).toMatchObject({ status: 125, out: '' });
+    expect(second.err).toContain('[host.already-running]');
+    expect(second.err).toContain(new URL('/', links[0]).href);
+    expect(second.err).not.toContain('/enter/');
+
+    first.kill('SIGUSR2');
+    await until(() => links.length === 2);
+    expect(await enter(links[0])).toBe(403);
+    expect(await enter(links[1])).toBe(303);
+    first.kill('SIGTERM');
+    expect((await outcome).status).toBe(0);
   });
 });
 

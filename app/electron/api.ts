@@ -41,7 +41,7 @@ export type ElectronApi = {
     | 'quit'
     | 'exit'
     | 'isPackaged'
-    | 'getAppPath'
+    | 'getVersion'
   >;
   readonly BrowserWindow: new (options: Electron.BrowserWindowConstructorOptions) => AppWindow;
   readonly ipcMain: Pick<Electron.IpcMain, 'on'>;

@@ -228,7 +228,7 @@ export const createElectronStandIn = (
     },
     app: {
       isPackaged: settings.isPackaged ?? false,
-      getAppPath: () => '/app',
+      getVersion: () => '0.0.0-stand-in',
       enableSandbox: () => {
         calls.push('enableSandbox');
       },
