@@ -72,7 +72,13 @@ const createEcho = () => {
       return;
     }
     request.on('end', () => {
-      if (path === '/redirect') {
+      if (path === '/odd-reason') {
+        request.socket.end(
+          'HTTP/1.1 200 \u00e9\u0001\r\nTrailer: x\r\nContent-Length: 2\r\n\r\nok',
+        );
+      } else if (path === '/announced') {
+        request.socket.end('HTTP/1.1 200 OK\r\nTrailer: x\r\nContent-Length: 2\r\n\r\nok');
+      } else if (path === '/redirect') {
         response
           .writeHead(302, {
             location: 'http://169.254.169.254/latest',
@@ -501,6 +507,15 @@ describe('what is allowed', () => {
       MAX_PIPELINED_REQUESTS + 1,
     );
     socket.destroy();
+  });
+
+  it('survives answers that cannot be written again', async () => {
+    const odd = await rig.fetch('https://other.test/odd-reason');
+    expect([odd.status, odd.text]).toEqual([200, 'ok']);
+    expect((await rig.fetch('https://other.test/announced')).text).toBe('ok');
+    const announced = { method: 'POST', headers: { trailer: 'x' }, body: 'abc' };
+    expect((await rig.fetch('https://other.test/', announced)).status).toBe(200);
+    expect(rig.states).toEqual([]);
   });
 
   it('never lets a secret into a record', () => {

@@ -21,6 +21,7 @@ export type AnswerPlan = {
 };
 
 const NO_BODY = new Set([204, 205, 304]);
+const WRITABLE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 /** Validators and digests of bytes that are no longer the ones sent. */
 const DIGESTS = new Set([
   'content-md5',
@@ -55,14 +56,20 @@ export const planTrailers = scrubPairs;
 /** Decides how an answer goes on: headers cleaned, framing right for what will be sent. */
 export const planAnswer = (
   scrubber: Scrubber,
-  answer: {
+  received: {
     readonly status: number;
     readonly reason: string;
     readonly headers: HeaderPairs;
     readonly method: string;
   },
 ): AnswerPlan | Refusal => {
-  const kept = withoutHopByHop(answer.headers);
+  const answer = {
+    ...received,
+    // Words that could not be written again are left out; they mean nothing to a program.
+    reason: WRITABLE.test(received.reason) ? received.reason : '',
+  };
+  // The announcement of trailers is dropped, not they: how the body will be framed decides if it may stand.
+  const kept = withoutHopByHop(answer.headers).filter(([name]) => name.toLowerCase() !== 'trailer');
   if (!scrubber.active)
     return { headers: kept, reason: answer.reason, body: { type: 'as-is' }, hits: 0 };
   const cleaned = scrubPairs(scrubber, kept);

@@ -56,6 +56,12 @@ const NEVER_A_TRAILER = new Set([
   'location',
 ]);
 
-/** Trailers without those that are forbidden as such. */
+const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const FIELD_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
+
+/** Trailers without those that are forbidden as such, and without any that could not be written again. */
 export const safeTrailers = (trailers: HeaderPairs): HeaderPairs =>
-  trailers.filter(([name]) => !NEVER_A_TRAILER.has(name.toLowerCase()));
+  trailers.filter(
+    ([name, value]) =>
+      !NEVER_A_TRAILER.has(name.toLowerCase()) && FIELD_NAME.test(name) && FIELD_VALUE.test(value),
+  );

@@ -1,5 +1,6 @@
 import {
   request as startRequest,
+  STATUS_CODES,
   type ClientRequest,
   type IncomingMessage,
   type ServerResponse,
@@ -67,7 +68,8 @@ export const sendRefusal = (clock: Clock, response: ServerResponse, refusal: Ref
   }
   const body = refusalBody(refusal);
   response.sendDate = false;
-  response.writeHead(refusalStatus(refusal.code), refusalHeaders(refusal, body));
+  const status = refusalStatus(refusal.code);
+  response.writeHead(status, STATUS_CODES[status] ?? 'Refused', refusalHeaders(refusal, body));
   const { req: request } = response;
   if (request.method === 'HEAD') {
     response.end();
@@ -97,6 +99,8 @@ const upstreamHeaders = (deps: ForwardDeps, { to, head, headers, used }: Outgoin
   const kept = withoutHopByHop(headers).filter(([rawName]) => {
     const name = rawName.toLowerCase();
     if (name === 'content-length') return false;
+    // Announced trailers go with chunks alone; Node refuses to write such a request otherwise.
+    if (name === 'trailer') return head.framing.type === 'chunked';
     return !(used.length > 0 && (name === 'range' || name === 'if-range'));
   });
   const result = kept.map(([name, value]) =>
@@ -192,11 +196,17 @@ const sendBody = (
     );
     bytesIn = body.length;
     exchange.set({ bytesIn });
-    response.writeHead(
-      status,
-      plan.reason,
-      flatten([...headers, ['Content-Length', String(body.length)]]),
-    );
+    try {
+      response.writeHead(
+        status,
+        plan.reason,
+        flatten([...headers, ['Content-Length', String(body.length)]]),
+      );
+    } catch (unwritable) {
+      onFailure(unwritable instanceof Error ? unwritable : new Error('unwritable'));
+      done(new Error('the answer cannot be written again'));
+      return;
+    }
     response.end(body, () => done(undefined));
   });
 };
@@ -282,7 +292,14 @@ export const forward = (
       });
       upstream.on('response', (answer) => {
         answered = true;
-        onAnswer(upstream, answer);
+        try {
+          onAnswer(upstream, answer);
+        } catch {
+          // Something in the answer that Node would not write again, such as a broken reason phrase.
+          end(
+            failure('egress.upstream-broke', `${to.host} sent an answer that cannot be passed on.`),
+          );
+        }
       });
       upstream.on('upgrade', (_answer, socket) => {
         socket.destroy();

@@ -185,6 +185,10 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
         response,
         exchange,
       );
+    } catch {
+      // A request that trips over our own code must not take the other connections along.
+      exchange.refuse(failure('egress.bad-request', 'The request could not be carried out.'));
+      request.socket.destroy();
     } finally {
       exchange.finish();
     }

@@ -32,6 +32,8 @@ export const STREAM_WINDOW_BYTES = 1024 * 1024;
 export const SESSION_WINDOW_BYTES = 256 * 1024 * 1024;
 /** Memory that one relay's streams may take, in megabytes (Node's unit). */
 export const SESSION_MEMORY_MEGABYTES = 1024;
+/** Where sandboxes send their questions (an address of TEST-NET-1 that the engine writes): only the way to ask for the program. */
+const RESOLVER = '192.0.2.53:53';
 /** Largest report or greeting of the relay, in bytes. */
 export const MAX_REPORT_BYTES = 4096;
 
@@ -144,7 +146,7 @@ export const createLinkServer = (deps: LinkDeps): Http2Server => {
       const program =
         source === undefined
           ? unknownProgram()
-          : deps.identify(flowOf('udp', source, { ...source, port: 53 }));
+          : deps.identify(flowOf('udp', source, parseEndpoint(RESOLVER) ?? source));
       const reply = query === undefined ? undefined : deps.dns.answer(query, program);
       if (reply === undefined) answer(stream, 400);
       else answer(stream, 200, 'application/dns-message', reply);
