@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { SessionId, type SessionSummary } from '../contract/index.ts';
 import { failure } from '../kit/index.ts';
+import type { Log } from './deps.ts';
 import { isAlive, isSameOwner, type Owner } from './owner.ts';
 import { runFolder, sessionPaths, sessionsFolder } from './paths.ts';
 import { readRecord, writeRecord, type SessionRecord } from './record.ts';
@@ -24,12 +25,13 @@ const orphanProblem = failure(
   'Its changes up to then are kept for review.',
 );
 
-const judge = (record: SessionRecord): Archived => {
+const judge = (record: SessionRecord, self: Owner): Archived => {
   const { progress: _progress, ...summary } = record.summary;
   if (!UNFINISHED.has(summary.state)) {
     return { record, standing: 'over', summary: { ...summary, owned: true } };
   }
-  if (isAlive(record.owner)) {
+  // One of this process that does not run here any more is as orphaned as one of a dead process.
+  if (isAlive(record.owner) && !isSameOwner(record.owner, self)) {
     return { record, standing: 'elsewhere', summary: { ...record.summary, owned: false } };
   }
   return {
@@ -48,6 +50,7 @@ export type Archive = {
     readonly changed: readonly Archived[];
     readonly gone: readonly SessionId[];
   };
+  /** Keeps the record, on disk where that can be had. */
   readonly save: (record: SessionRecord) => Archived;
   readonly remove: (id: SessionId) => void;
   /** Removes run folders that no living session uses. */
@@ -65,7 +68,7 @@ const foldersIn = (path: string): SessionId[] => {
   }
 };
 
-export const createArchive = (home: string, owner: Owner): Archive => {
+export const createArchive = (home: string, owner: Owner, log: Log): Archive => {
   const known = new Map<SessionId, { readonly stamp: string; readonly archived: Archived }>();
   mkdirSync(sessionsFolder(home), { recursive: true, mode: 0o700 });
   mkdirSync(runFolder(home), { recursive: true, mode: 0o700 });
@@ -81,7 +84,7 @@ export const createArchive = (home: string, owner: Owner): Archive => {
   const load = (id: SessionId, stamp: string): Archived | undefined => {
     const record = readRecord(sessionPaths(home, id).record);
     if (record === undefined || record.summary.id !== id) return undefined;
-    const archived = judge(record);
+    const archived = judge(record, owner);
     known.set(id, { stamp, archived });
     return archived;
   };
@@ -111,8 +114,13 @@ export const createArchive = (home: string, owner: Owner): Archive => {
     all: () => Array.from(known.values(), ({ archived }) => archived),
     scan,
     save: (record) => {
-      writeRecord(sessionPaths(home, record.summary.id).record, record);
-      const archived = judge(record);
+      try {
+        writeRecord(sessionPaths(home, record.summary.id).record, record);
+      } catch (why) {
+        // A full disk: what is known here still counts, so that the user can decide and make room.
+        log('error', `the record of session ${record.summary.id} could not be written`, { why });
+      }
+      const archived = judge(record, owner);
       known.set(record.summary.id, { stamp: stampOf(record.summary.id) ?? '', archived });
       return archived;
     },

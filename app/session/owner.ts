@@ -51,13 +51,16 @@ const answersSignals = (pid: number): boolean => {
   }
 };
 
-/** This process as an owner. */
-export const thisOwner = (): Owner => ({
-  pid: process.pid,
-  startTime: stat(process.pid)?.startTime ?? '',
+/** A process that lives now, as an owner. */
+export const ownerOf = (pid: number): Owner => ({
+  pid,
+  startTime: stat(pid)?.startTime ?? '',
   bootId: bootId(),
   namespace: namespace(),
 });
+
+/** This process as an owner. */
+export const thisOwner = (): Owner => ownerOf(process.pid);
 
 /** Whether the very process that wrote the record still lives. Without /proc only the pid can be asked. */
 export const isAlive = (owner: Owner): boolean => {

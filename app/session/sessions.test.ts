@@ -1,10 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SessionId, type SessionSummary } from '../contract/index.ts';
 import { createManualClock, createScope, failure, unwrap, type Scope } from '../kit/index.ts';
-import { thisOwner } from './owner.ts';
+import { ownerOf } from './owner.ts';
 import { sessionPaths } from './paths.ts';
 import { SessionRecord } from './record.ts';
 import { createSessions, type SessionService } from './sessions.ts';
@@ -66,7 +74,9 @@ const reviewed = async (): Promise<SessionId> => {
   return id;
 };
 
-const second = (owner = thisOwner()) => {
+/** Another process: the one that runs the tests lives as long as they do. */
+const second = () => {
+  const owner = ownerOf(process.ppid);
   const inner = createScope('second');
   return { inner, service: createSessions({ ...house.deps, owner }, inner) };
 };
@@ -459,6 +469,19 @@ describe('afterwards', () => {
     expect(SessionRecord.safeParse(JSON.parse(readFileSync(paths.record, 'utf8'))).success).toBe(
       true,
     );
+  });
+});
+
+describe('a full disk', () => {
+  it('keeps no one from deciding: what could not be written still counts', async () => {
+    const { id } = await running();
+    const { record } = sessionPaths(house.home, id);
+    rmSync(record);
+    mkdirSync(join(record, 'in the way'), { recursive: true });
+    house.changes = [changeOf('a')];
+    expect(unwrap(await sessions.stop(id)).state).toBe('review');
+    unwrap(await sessions.discard(id));
+    expect(sessions.get(id)?.state).toBe('closed');
   });
 });
 

@@ -49,7 +49,7 @@ const notFound = (id: SessionId): Result<never, Failure<Code>> =>
 /** Makes the session service. Closing the scope stops this process's sessions, then waits for them. */
 export const createSessions = (deps: SessionDeps, scope: Scope): SessionService => {
   const owner = deps.owner ?? thisOwner();
-  const archive = createArchive(deps.home, owner);
+  const archive = createArchive(deps.home, owner, deps.log);
   const live = new Map<SessionId, LiveSession>();
   const changed = createEmitter<Change>((why) => deps.log('error', 'a listener failed', { why }));
   const readers = createReaders(deps);
@@ -131,7 +131,10 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
   };
 
   /** Adds to the record of a session that is over. */
-  const record = async (id: SessionId, draft: Omit<SessionDraft, 'kind' | 'at'>): Promise<void> => {
+  const addToTimeline = async (
+    id: SessionId,
+    draft: Omit<SessionDraft, 'kind' | 'at'>,
+  ): Promise<void> => {
     readers.drop(id);
     const path = sessionPaths(deps.home, id).timeline;
     const writer = await deps.openTimeline({ path, session: id });
@@ -189,13 +192,8 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
     engine: string | undefined,
     leftovers = false,
   ): void => {
-    const written = { version: 1 as const, owner, summary, request, leftovers };
-    try {
-      archive.save(engine === undefined ? written : { ...written, engine });
-    } catch (why) {
-      // The session goes on (its timeline decides about full disks); the next change tries again.
-      deps.log('error', `the record of session ${summary.id} could not be written`, { why });
-    }
+    const record = { version: 1 as const, owner, summary, request, leftovers };
+    archive.save(engine === undefined ? record : { ...record, engine });
   };
 
   const get = (id: SessionId): SessionSummary | undefined =>
@@ -277,7 +275,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
         const report = await deps.workspace.accept(folder, scope.signal);
         if (!report.ok) return report;
         const { applied, heldBack } = report.value;
-        await record(id, {
+        await addToTimeline(id, {
           op: 'accepted',
           message: `${applied} accepted, ${heldBack.length} held back`,
         });
@@ -294,7 +292,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
         }
         const discarded = await deps.workspace.discard(sessionPaths(deps.home, id).folder);
         if (!discarded.ok) return discarded;
-        await record(id, { op: 'discarded' });
+        await addToTimeline(id, { op: 'discarded' });
         await conclude(found.value, 0);
         return ok(undefined);
       }),
@@ -330,7 +328,8 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
     terminal: (id, terminal) => live.get(id)?.terminal(terminal),
     timeline: (id) => {
       const mine = live.get(id);
-      if (mine !== undefined) return ok(mine.writer);
+      // Over, and about to leave the list: its writer is closed, its file is there to be read.
+      if (mine !== undefined && mine.summary().endedAt === undefined) return ok(mine.writer);
       if (get(id) === undefined) return notFound(id);
       return readers.of(id);
     },
@@ -346,7 +345,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
         else if (swept.value.length > 0) deps.log('info', 'swept', { sessions: swept.value });
       }
       for (const found of archive.all()) {
-        if (found.standing === 'elsewhere') continue;
+        if (isLive(found.summary.id) || found.standing === 'elsewhere') continue;
         if (found.standing === 'over' && !found.record.leftovers) continue;
         const settled = await inTurn(found.summary.id, () => settle(found));
         if (!settled.ok) {
