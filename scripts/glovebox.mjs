@@ -26,12 +26,9 @@ const child = spawn(
   ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)],
   { stdio: 'inherit' },
 );
-// A terminal sends its signals to both; others are handed on. Waiting lets the child end its sessions first.
+// Handed on; the child takes the terminal's own copy of a Ctrl+C for the same wish. Waiting lets it end its sessions first.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
-  process.on(signal, () => {
-    if (signal === 'SIGINT' && process.stdin.isTTY) return;
-    child.kill(signal);
-  });
+  process.on(signal, () => child.kill(signal));
 }
 child.on('error', (failure) => end(`Node could not be started: ${failure.message}`));
 child.on('close', (code, signal) => {

@@ -4,6 +4,7 @@ import { createScope } from '../kit/index.ts';
 import { createConsole, printable, sayFailure, type Surroundings } from './console.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { imagesFolder } from './places.ts';
+import { endBy, onStopSignal } from './stop-signals.ts';
 
 /** `glovebox images build [ASSISTANT...]`: builds what is missing, all of them where none is named. */
 export const buildImages = async (
@@ -21,9 +22,8 @@ export const buildImages = async (
     wanted.push(parsed.data);
   }
   const scope = createScope('images');
-  const stop = (): void => void scope.close();
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  const cancel = new AbortController();
+  onStopSignal(() => cancel.abort(new Error('interrupted')), endBy(), scope);
   try {
     // Images carry no installation's label: every home on this machine shares them.
     const engine = await findEngine({ installId: 'images', env: around.env, imagesFolder }, scope);
@@ -33,6 +33,7 @@ export const buildImages = async (
     }
     let status: number = EXIT.done;
     for (const name of wanted) {
+      if (cancel.signal.aborted) return EXIT.failed;
       let told = '';
       const built = await engine.value.ensureImages(
         name,
@@ -40,7 +41,7 @@ export const buildImages = async (
           if (message !== told) console.say(`  ${name}: ${printable(message)}`);
           told = message;
         },
-        scope.signal,
+        cancel.signal,
       );
       if (built.ok) console.say(`${name}: ready`);
       else {
@@ -50,8 +51,6 @@ export const buildImages = async (
     }
     return status;
   } finally {
-    process.removeListener('SIGINT', stop);
-    process.removeListener('SIGTERM', stop);
     await scope.close();
   }
 };

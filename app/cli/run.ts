@@ -1,5 +1,4 @@
 import { createWriteStream } from 'node:fs';
-import { constants } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { resolve } from 'node:path';
 import type { SessionId, SessionSummary } from '../contract/index.ts';
@@ -9,11 +8,9 @@ import { attachTty, ttySize } from './attach-tty.ts';
 import { printable, sayFailure } from './console.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { toStartRequest, type RunFlags } from './run-request.ts';
+import { onStopSignal, signalStatus, type StopSignal } from './stop-signals.ts';
 import { toLine } from './timeline-export.ts';
 import type { Invocation } from './with-host.ts';
-
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-type StopSignal = (typeof STOP_SIGNALS)[number];
 
 /** Tells progress of one session, each new message once. */
 const tellProgress = ({ host, console }: Invocation, id: SessionId): (() => void) => {
@@ -42,23 +39,21 @@ const firstTerminal = ({ host, scope }: Invocation, id: SessionId) => {
   return found.promise;
 };
 
-/** Stops the session on the first signal; the second one is Node's own business again. */
+/** Stops the session when this process is asked to end; tells afterwards by which signal. */
 const stopOnSignal = (
-  { host, console, scope }: Invocation,
+  { host, console, endBy, scope }: Invocation,
   id: SessionId,
 ): (() => StopSignal | undefined) => {
   let caught: StopSignal | undefined;
-  for (const signal of STOP_SIGNALS) {
-    const stop = (): void => {
-      caught ??= signal;
+  onStopSignal(
+    (signal) => {
+      caught = signal;
       console.progress(`Stopping session ${id} …`);
       void host.sessions.stop(id);
-    };
-    process.once(signal, stop);
-    scope.defer(() => {
-      process.removeListener(signal, stop);
-    });
-  }
+    },
+    endBy,
+    scope,
+  );
   return () => caught;
 };
 
@@ -151,7 +146,7 @@ export const run = async (
     status = exitCodeOf(last.problem as Parameters<typeof exitCodeOf>[0]);
   }
   const signal = caught();
-  if (signal !== undefined) status = 128 + constants.signals[signal];
+  if (signal !== undefined) status = signalStatus(signal);
   if (flags.timeline !== undefined) {
     const written = await writeTimeline(invocation, id, flags.timeline);
     if (!written.ok) {

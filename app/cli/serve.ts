@@ -7,6 +7,7 @@ import { sayFailure, type Surroundings } from './console.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { openBrowser } from './open-browser.ts';
 import { appFolder, windowFolder } from './places.ts';
+import { onStopSignal } from './stop-signals.ts';
 import { withHost } from './with-host.ts';
 
 export type ServeFlags = { readonly port?: string; readonly open?: boolean };
@@ -31,7 +32,7 @@ export const serve = async (around: Surroundings, flags: ServeFlags): Promise<nu
     around.stderr.write(`glovebox: --port ${flags.port ?? ''}: that is not a port.\n`);
     return EXIT.failed;
   }
-  return withHost(around, { shell: shellWords() }, async ({ host, console, scope }) => {
+  return withHost(around, { shell: shellWords() }, async ({ host, console, endBy, scope }) => {
     const lock = lockHome(host.status().homeFolder, scope);
     if (!lock.ok) {
       sayFailure(console, lock.error);
@@ -60,11 +61,7 @@ export const serve = async (around: Surroundings, flags: ServeFlags): Promise<nu
     if (flags.open === true && !(await openBrowser(url, host.status().homeFolder, scope))) {
       console.say('No browser could be opened from here: open the link yourself.');
     }
-    await new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-        process.once(signal, () => resolve());
-      }
-    });
+    await new Promise<void>((resolve) => onStopSignal(() => resolve(), endBy, scope));
     console.say('Ending; running sessions are stopped first.');
     process.removeListener('SIGUSR2', onRenew);
     around.stdin.off('data', onRenew);

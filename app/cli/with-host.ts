@@ -3,12 +3,14 @@ import { createScope, type Scope } from '../kit/index.ts';
 import { createConsole, sayFailure, type Console, type Surroundings } from './console.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { promptSecret } from './secret-input.ts';
+import { endBy, type EndBy } from './stop-signals.ts';
 
 /** What a command works with: the services, where to speak, and what it may own. */
 export type Invocation = {
   readonly host: SessionHost;
   readonly console: Console;
   readonly around: Surroundings;
+  readonly endBy: EndBy;
   readonly scope: Scope;
 };
 
@@ -38,7 +40,7 @@ export const withHost = async (
       sayFailure(console, host.error);
       return exitCodeOf(host.error);
     }
-    return await task({ host: host.value, console, around, scope });
+    return await task({ host: host.value, console, around, endBy: endBy(), scope });
   } finally {
     await scope.close();
   }
