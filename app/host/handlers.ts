@@ -4,6 +4,7 @@ import {
   type AssistantInfo,
   type Code,
   type SessionId,
+  type StartRequest,
   type TerminalId,
 } from '../contract/index.ts';
 import { fail, ok, Secret, type Failure, type Result } from '../kit/index.ts';
@@ -16,7 +17,7 @@ import type { Attachments } from './attachments.ts';
 import type { EngineWatch } from './engine-watch.ts';
 import { listFolders } from './folders.ts';
 import { GUARANTEES } from './guarantees.ts';
-import type { Handlers } from './port.ts';
+import type { Handlers, NetworkSurroundings } from './port.ts';
 import type { HostStatusBoard } from './status.ts';
 
 /** Most projects that are offered again. */
@@ -29,7 +30,17 @@ export type Rooms = {
   readonly engine: EngineWatch;
   readonly status: HostStatusBoard;
   readonly signal: AbortSignal;
+  readonly surroundings: NetworkSurroundings;
 };
+
+/** The request with the host's own network settings; what the request says itself comes first. */
+const inSurroundings = (
+  request: StartRequest,
+  { resolve = [], ...rest }: NetworkSurroundings,
+): StartRequest => ({
+  ...request,
+  network: { ...rest, ...request.network, resolve: [...request.network.resolve, ...resolve] },
+});
 
 const NOTHING = ok({});
 
@@ -98,7 +109,7 @@ export const createHandlers = (rooms: Rooms, attachments: Attachments): Handlers
     },
     'vault.unlock': ({ passphrase }) => thenLook(vault.unlock(new Secret(passphrase))),
     'session.list': async () => ok(Array.from(sessions.list())),
-    'session.start': (request) => sessions.start(request),
+    'session.start': (request) => sessions.start(inSurroundings(request, rooms.surroundings)),
     'session.stop': ({ session }) => sessions.stop(session),
     'session.changes': ({ session }) => sessions.changes(session),
     'session.accept': ({ session }) => sessions.accept(session),

@@ -99,7 +99,15 @@ export const createSessionHost = async (
     }),
   );
 
-  const rooms = { sessions, vault: vault.value, workspace, engine, status, clock };
+  const rooms = {
+    surroundings: options.surroundings ?? {},
+    sessions,
+    vault: vault.value,
+    workspace,
+    engine,
+    status,
+    clock,
+  };
   const forConnection = (attachments: Attachments, signal: AbortSignal) => ({
     handlers: createHandlers({ ...rooms, signal }, attachments),
     streams: createStreams({ ...rooms, signal }, attachments),

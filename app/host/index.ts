@@ -4,5 +4,12 @@ export type { Home } from './home.ts';
 export { createSessionHost } from './host.ts';
 export { lockHome } from './lock.ts';
 export type { HomeLock } from './lock.ts';
-export type { Handlers, HostFailure, HostOptions, SessionHost, StreamOpeners } from './port.ts';
+export type {
+  Handlers,
+  HostFailure,
+  HostOptions,
+  NetworkSurroundings,
+  SessionHost,
+  StreamOpeners,
+} from './port.ts';
 export { serveWire } from './wire-server.ts';

@@ -4,6 +4,7 @@ import type {
   MethodName,
   MethodOutput,
   MethodParsed,
+  NetworkRequest,
   StreamItem,
   StreamName,
   StreamParsed,
@@ -46,7 +47,11 @@ export type SessionHost = {
   readonly serve: (wire: Wire, scope: Scope) => void;
 };
 
+/** What holds for every session of this host beside what each asks for: a company's network, or a test's. */
+export type NetworkSurroundings = Partial<Pick<NetworkRequest, 'resolve' | 'dns' | 'upstreamCa'>>;
+
 export type HostOptions = {
+  readonly surroundings?: NetworkSurroundings;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What the status line says of the shell: `Electron 45`, `browser: Electron’s binary is missing`. */
   readonly shell: string;
