@@ -6,7 +6,7 @@ import { asFailure, markStart } from './prepare.ts';
 import { removeTree } from './remove-tree.ts';
 import type { AcceptAnswer, ReviewRequest } from './review.ts';
 import type { SessionFolder } from './session-folder.ts';
-import { callWorker } from './worker-call.ts';
+import type { Threads } from './threads.ts';
 
 /** Accepting is not broken off once it writes: half a change is worse than a late answer. */
 const NEVER = new AbortController().signal;
@@ -16,10 +16,11 @@ export const acceptChanges = async (
   folder: SessionFolder,
   request: ReviewRequest,
   clock: Clock,
+  threads: Threads,
 ): Promise<Result<AcceptReport, WorkspaceFailure>> => {
   const { manifest } = request;
   try {
-    const answer = await callWorker<AcceptAnswer>('accept', request, NEVER);
+    const answer = await threads.call<AcceptAnswer>('accept', request, NEVER);
     if (answer.type === 'refused') return err(answer.failure);
     if (answer.type === 'stopped') {
       // What was written so far is ours and must not count as the host's change in the next try.

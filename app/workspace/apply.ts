@@ -66,7 +66,7 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 /**
  * Carries out acts on the host project: each way is walked folder by folder without following a link, each
  * file is written beside its place and renamed into it. Writes come before removals, so that a failure
- * leaves more than there should be rather than less. Synchronous: runs in a worker.
+ * leaves more than there should be rather than less. Synchronous: runs in a thread.
  */
 export const applyActs = (
   project: string,

@@ -109,7 +109,7 @@ const gitContentRefusal = (upper: HeldFolder, name: string, path: string): strin
 
 /**
  * Compares a session's upper layer with the project below it, as overlayfs would merge them. Follows no
- * link in either. Synchronous: runs in a worker.
+ * link in either. Synchronous: runs in a thread.
  */
 export const compareLayers = (upperPath: string, manifest: Manifest): Comparison => {
   const rows: FileChange[] = [];
@@ -367,8 +367,10 @@ export const compareLayers = (upperPath: string, manifest: Manifest): Comparison
         return;
       }
     }
+    // Below an opaque folder nothing of the project shows through, marked or not.
     const opaque =
-      merged && native().attribute(place.upper.at(name), OPAQUE_ATTRIBUTE) !== undefined;
+      merged &&
+      (place.opaque || native().attribute(place.upper.at(name), OPAQUE_ATTRIBUTE) !== undefined);
     let upper: HeldFolder;
     try {
       upper = holdIn(place.upper, name);

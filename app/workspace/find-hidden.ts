@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { HiddenFile, ProjectInspection } from '../contract/index.ts';
 import type { Clock } from '../kit/index.ts';
-import { callWorker, WorkerTimeout } from './worker-call.ts';
+import { ThreadTimeout, type Threads } from './threads.ts';
 import type { ScanOutput, ScanRequest } from './scan-content.ts';
 import type { Candidate, Found, Survey, SurveyRequest } from './survey.ts';
 
@@ -12,7 +12,7 @@ export const SCAN_BUDGET_MS = 20_000;
 /** Bytes the content scan reads at most. */
 export const MAX_SCAN_BYTES = 256 * 1024 * 1024;
 /** Threads that read content at once. */
-export const MAX_SCAN_WORKERS = 4;
+export const MAX_SCAN_THREADS = 3;
 /** Files a scan thread is worth starting for. */
 const FILES_PER_WORKER = 200;
 /** Extra time before a scan thread that does not come back is ended. */
@@ -73,12 +73,12 @@ const linkTargets = async (root: string, found: readonly Found[]): Promise<reado
 /** Judges the whole project: names at every depth, content within the budget, further names of hidden files. */
 export const findHidden = async (
   request: SurveyRequest,
-  clock: Clock,
-  cache: VerdictCache,
+  tools: { readonly clock: Clock; readonly threads: Threads; readonly cache: VerdictCache },
   signal: AbortSignal,
 ): Promise<HiddenSet> => {
+  const { clock, threads, cache } = tools;
   const started = clock.monotonic();
-  const surveyed = await callWorker<Survey>('survey', request, signal);
+  const surveyed = await threads.call<Survey>('survey', request, signal);
   const verdicts = new Map<string, readonly string[]>();
   const todo: Candidate[] = [];
   let bytes = 0;
@@ -98,14 +98,14 @@ export const findHidden = async (
 
   const deadlineMs = Date.now() + SCAN_BUDGET_MS;
   const workers = Math.min(
-    MAX_SCAN_WORKERS,
+    MAX_SCAN_THREADS,
     Math.max(1, availableParallelism() - 1),
     Math.ceil(todo.length / FILES_PER_WORKER),
   );
   const scanPart = async (part: readonly Candidate[]): Promise<void> => {
     const input: ScanRequest = { root: request.root, paths: part.map((c) => c.path), deadlineMs };
     try {
-      const output = await callWorker<ScanOutput>(
+      const output = await threads.call<ScanOutput>(
         'scan',
         input,
         signal,
@@ -121,7 +121,7 @@ export const findHidden = async (
         }
       }
     } catch (failure) {
-      if (!(failure instanceof WorkerTimeout)) throw failure;
+      if (!(failure instanceof ThreadTimeout)) throw failure;
       unread += part.length;
     }
   };

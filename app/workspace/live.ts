@@ -27,11 +27,6 @@ export type LiveRequest = {
   readonly gitFolders: readonly string[];
 };
 
-export type LiveMounts = {
-  readonly mounts: readonly SandboxMount[];
-  readonly created: readonly string[];
-};
-
 type Kind = 'file' | 'folder' | 'link' | 'other' | undefined;
 
 const kindAt = (path: string): Kind => {
@@ -48,11 +43,11 @@ const kindAt = (path: string): Kind => {
 /**
  * Binds of live mode: the folder itself, an empty file or folder over each hidden one, and everything
  * through which a git folder could make the host's git run something, read-only. A git folder is bound
- * onto itself, so that it cannot be renamed away and replaced.
+ * onto itself, so that it cannot be renamed away and replaced. What has to be made in the project, so that
+ * something can be mounted over it, is noted in `created` as it is made.
  */
-export const liveMounts = (request: LiveRequest): LiveMounts => {
+export const liveMounts = (request: LiveRequest, created: string[]): readonly SandboxMount[] => {
   const { project, source, folder } = request;
-  const created: string[] = [];
   const emptyFile = join(folder.masks, 'empty');
   const emptyFolder = join(folder.masks, 'folder');
   mkdirSync(emptyFolder, { recursive: true, mode: 0o755 });
@@ -120,7 +115,7 @@ export const liveMounts = (request: LiveRequest): LiveMounts => {
     if (kind === undefined || kind === 'link') continue;
     over(entry.path, kind === 'folder' ? emptyFolder : emptyFile);
   }
-  return { mounts: withoutDoubles(mounts), created };
+  return withoutDoubles(mounts);
 };
 
 /** The last mount at a target wins; parents come before what lies in them. */

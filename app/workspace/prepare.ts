@@ -80,11 +80,11 @@ export const prepareWorkingCopy = async (
 ): Promise<Result<WorkingCopy, WorkspaceFailure>> => {
   const folder = sessionFolder(request.folder);
   const { user, mapped } = sandboxUserFor(host, project);
-  let created: readonly string[] = [];
+  const created: string[] = [];
   const undo = async (): Promise<void> => {
     unmountBelow(folder.root, (target) => target === folder.lower);
     removeCreated(project.path, created);
-    created = [];
+    created.length = 0;
   };
   const abandon = async (
     reason: Result<never, WorkspaceFailure>,
@@ -95,6 +95,11 @@ export const prepareWorkingCopy = async (
   };
   try {
     await mkdir(folder.root, { mode: 0o700 });
+  } catch (failure) {
+    // Somebody's work may be in it already: it is theirs, so nothing is cleaned up.
+    return asFailure('making the session’s folder', failure);
+  }
+  try {
     for (const path of [folder.upper, folder.work, folder.masks])
       await mkdir(path, { mode: 0o700 });
     let source = project.path;
@@ -122,9 +127,7 @@ export const prepareWorkingCopy = async (
         },
       ];
     } else {
-      const live = liveMounts({ ...hidden, project: project.path, source, folder });
-      mounts = live.mounts;
-      created = live.created;
+      mounts = liveMounts({ ...hidden, project: project.path, source, folder }, created);
     }
     signal.throwIfAborted();
     const manifest: Manifest = {

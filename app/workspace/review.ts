@@ -17,7 +17,7 @@ const NAMED_CONFLICTS = 20;
 
 export type ReviewRequest = { readonly upper: string; readonly manifest: Manifest };
 
-/** What a worker answers: plain data, so a failure travels as one. */
+/** What a thread answers: plain data, so a failure travels as one. */
 export type ReviewAnswer = ChangeSet;
 export type AcceptAnswer =
   | { readonly type: 'accepted'; readonly report: AcceptReport }
@@ -58,7 +58,7 @@ const preflight = (request: ReviewRequest, comparison: Comparison): Failure<Code
   return undefined;
 };
 
-/** Compares, checks everything, and only then writes. Runs in a worker. */
+/** Compares, checks everything, and only then writes. Runs in a thread. */
 export const acceptLayers = (request: ReviewRequest): AcceptAnswer => {
   const { upper, manifest } = request;
   const comparison = compareLayers(upper, manifest);

@@ -37,7 +37,7 @@ const kindOf = (ruleId: string): string => {
   );
 };
 
-/** Reads files and asks the secret scanner. Runs in a worker; stops at its deadline and says how far it came. */
+/** Reads files and asks the secret scanner. Runs in a thread; stops at its deadline and says how far it came. */
 export const scanFiles = async (request: ScanRequest): Promise<ScanOutput> => {
   const [{ lintSource }, { creator }] = await Promise.all([
     import('@secretlint/core'),

@@ -109,7 +109,7 @@ const inodeOf = (stat: BigIntStats): string => `${stat.dev}:${stat.ino}`;
 /** What a folder's hiding means for what lies in it. */
 type Inherited = { readonly rule: HiddenFile } | undefined;
 
-/** Walks the project once, judging every name at every depth. Synchronous: runs in a worker. */
+/** Walks the project once, judging every name at every depth. Synchronous: runs in a thread. */
 export const survey = (request: SurveyRequest): Survey => {
   const found: Found[] = [];
   const candidates: Candidate[] = [];

@@ -16,7 +16,7 @@ import type { HostIdentity } from './sandbox-user.ts';
 import { removeSessionFolder } from './remove-tree.ts';
 import { countUpper, type ReviewAnswer, type ReviewRequest } from './review.ts';
 import { isOurMount, sessionFolder } from './session-folder.ts';
-import { callWorker } from './worker-call.ts';
+import { createThreads } from './threads.ts';
 
 export type WorkspaceDeps = {
   /** GLOVEBOX_HOME: refused as a project, with everything around it. */
@@ -59,7 +59,8 @@ const openReview = async (
 export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
   const userHome = deps.userHome ?? homedir();
   const host = deps.host ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  const verdicts: VerdictCache = new Map();
+  const cache: VerdictCache = new Map();
+  const threads = createThreads();
 
   const judge = async (
     path: string,
@@ -78,7 +79,11 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
     const show = hide.show.map(plainPath).filter((shown) => shown !== undefined);
     try {
       return ok(
-        await findHidden({ root: path, add, show, mountpoints }, deps.clock, verdicts, signal),
+        await findHidden(
+          { root: path, add, show, mountpoints },
+          { clock: deps.clock, threads, cache },
+          signal,
+        ),
       );
     } catch (failure) {
       signal.throwIfAborted();
@@ -144,7 +149,7 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
       if (!open.ok) return open;
       if (open.value === undefined) return ok({ changes: [], cut: false });
       try {
-        return ok(await callWorker<ReviewAnswer>('review', open.value, signal));
+        return ok(await threads.call<ReviewAnswer>('review', open.value, signal));
       } catch (failure) {
         signal.throwIfAborted();
         return asFailure('comparing the session’s changes with the project', failure);
@@ -167,7 +172,7 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
         return fail('project.read-only', `${project} is on a read-only disk.`);
       }
       signal.throwIfAborted();
-      return acceptChanges(sessionFolder(folder), open.value, deps.clock);
+      return acceptChanges(sessionFolder(folder), open.value, deps.clock, threads);
     },
 
     discard: async (folder) => {
