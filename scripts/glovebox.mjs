@@ -24,7 +24,14 @@ if (!existsSync(node24)) {
 const child = spawn(
   node24,
   ['--disable-warning=ExperimentalWarning', main, ...process.argv.slice(2)],
-  { stdio: 'inherit' },
+  {
+    stdio: 'inherit',
+    // Compiled code is kept beside the packages it came from: the second start takes half the time.
+    env: {
+      NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'glovebox-code'),
+      ...process.env,
+    },
+  },
 );
 // Handed on; the child takes the terminal's own copy of a Ctrl+C for the same wish. Waiting lets it end its sessions first.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
