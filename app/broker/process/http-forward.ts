@@ -5,7 +5,6 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import { pipeline, type Readable } from 'node:stream';
 import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
 import type { CredentialGrant } from '../../policy/index.ts';
@@ -19,6 +18,7 @@ import {
 } from './body-flow.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
 import { safeTrailers, withoutHopByHop } from './hop.ts';
+import { joinStreams } from './join.ts';
 import { grantCovers } from './trip.ts';
 import {
   tripCode,
@@ -30,7 +30,7 @@ import {
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
 import { pairsOf, type RequestHead } from './request-head.ts';
 import type { Scrubber } from './scrub.ts';
-import type { Search } from './needles.ts';
+import type { Search, SearchStep } from './needles.ts';
 import { DialError, type UpstreamOptions, type UpstreamPool } from './upstream-pool.ts';
 
 /** How long both directions of a request may be silent, in milliseconds: long polls and slow models included. */
@@ -156,8 +156,7 @@ const sendBody = (
       if (!response.writableEnded && !response.destroyed) response.flushHeaders();
     });
   };
-  const finish = (failed: Error | null | undefined): void => done(failed ?? undefined);
-  // Who failed first: by the time the pipeline says so, the failure has closed both ends.
+  // Who failed first: by the time the joined streams say so, the failure has closed both ends.
   answer.once('error', onFailure);
   answer.once('end', () => {
     const trailers = planTrailers(deps.scrubber, safeTrailers(pairsOf(answer.rawTrailers)));
@@ -169,27 +168,34 @@ const sendBody = (
 
   if (plan.body.type === 'as-is') {
     begin(plan.headers);
-    pipeline(answer, count, response, finish);
+    joinStreams([answer, count, response], done);
     return;
   }
-  const decoder = decoderFor(plan.body.encoding);
-  if (decoder === undefined) throw new Error('an answer was planned without a decoder');
-  if (decoder !== 'identity') decoder.once('error', onFailure);
-  const scrub = createScrubFlow(deps.scrubber.stream(), onHits);
-  const stages: [Readable, ...NodeJS.ReadWriteStream[]] =
-    decoder === 'identity' ? [answer, scrub] : [answer, decoder, scrub];
+  const search = deps.scrubber.stream();
   if (!plan.body.collect) {
+    const decoder = decoderFor(plan.body.encoding);
+    if (decoder === undefined) throw new Error('an answer was planned without a decoder');
+    const scrub = createScrubFlow(search, onHits);
     begin(plan.headers);
-    pipeline([...stages, count, response], finish);
+    if (decoder === 'identity') {
+      joinStreams([answer, scrub, count, response], done);
+    } else {
+      decoder.once('error', onFailure);
+      joinStreams([answer, decoder, scrub, count, response], done);
+    }
     return;
   }
   const parts: Buffer[] = [];
-  scrub.on('data', (part: Buffer) => parts.push(part));
-  pipeline(stages, (failed) => {
-    if (failed !== null && failed !== undefined) {
-      done(failed);
-      return;
-    }
+  const take = ({ out, hits }: SearchStep): void => {
+    parts.push(...out);
+    if (hits.length > 0) onHits(hits.length);
+  };
+  answer.on('data', (part: Buffer) => take(search.push(part)));
+  answer.once('close', () => {
+    if (!answer.readableEnded) done(new Error('the answer broke off'));
+  });
+  answer.once('end', () => {
+    take(search.end());
     const body = Buffer.concat(parts);
     const headers = (scrubbed > plan.hits ? withoutDigests(plan.headers) : plan.headers).filter(
       ([name]) => name.toLowerCase() !== 'content-length',
@@ -334,16 +340,17 @@ export const forward = (
         if (tripped?.type === 'tripped') onTrip(tripped.grant, 'a trailer');
         else upstream.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
       });
-      // `pipe`, not `pipeline`, at the program's end: a refusal must still reach it.
+      // A plain `pipe` at the program's end, which a failure further on does not destroy: a refusal must still reach it.
       request.pipe(search ?? count);
-      const stages: [NodeJS.ReadWriteStream, ...NodeJS.ReadWriteStream[]] =
-        search === undefined ? [count] : [search, count];
-      pipeline([...stages, upstream], (failed) => {
-        if (over || !(failed instanceof TripError)) return;
-        // All else that breaks an upload shows as the request's own error, or as an early answer.
-        const grant = deps.credentials[failed.needle.owner]?.grant;
-        if (grant !== undefined) onTrip(grant, 'the body');
-      });
+      joinStreams(
+        search === undefined ? [count, upstream] : [search, count, upstream],
+        (failed) => {
+          if (over || !(failed instanceof TripError)) return;
+          // All else that breaks an upload shows as the request's own error, or as an early answer.
+          const grant = deps.credentials[failed.needle.owner]?.grant;
+          if (grant !== undefined) onTrip(grant, 'the body');
+        },
+      );
     };
 
     const onTrip = (grant: CredentialGrant, where: string): void => {
