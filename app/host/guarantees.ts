@@ -30,7 +30,7 @@ export const GUARANTEES: readonly Guarantee[] = [
     id: 'P5',
     promise: 'Your secrets on this machine are not visible inside.',
     state: 'partial',
-    note: 'Only the project is mounted; secret files in it are hidden at the start, at any depth. Secrets written later by you are hidden by name only where the guard sees their opening.',
+    note: 'Only the project is mounted; secret files in it are hidden at the start, at any depth. A secret that you put into the project while a session runs is hidden from the next one on.',
   },
   {
     id: 'P6',

@@ -1,5 +1,5 @@
 import type { StartBroker } from '../broker/port.ts';
-import type { Code, SessionId } from '../contract/index.ts';
+import type { Code } from '../contract/index.ts';
 import type { Engine } from '../engine/port.ts';
 import type { OpenGuard } from '../guard/port.ts';
 import type { Clock, Failure, Result } from '../kit/index.ts';
@@ -35,5 +35,3 @@ export type SessionDeps = {
   /** This process; given by tests that play several. */
   readonly owner?: Owner;
 };
-
-export type SessionIdentity = { readonly id: SessionId; readonly project: string };

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import {
   type Code,
   MAX_MESSAGE_CHARS,
@@ -30,26 +29,17 @@ import type { HeadlessIo } from './port.ts';
 import {
   DEFAULT_TERMINAL_SIZE,
   startHeadless,
-  startTerminal,
   type Command,
   type ProgramDeps,
 } from './programs.ts';
 import { startParts, type Parts } from './start-parts.ts';
 import { createProgressBoard, firstSummary } from './summary.ts';
+import { createTerminals } from './terminals.ts';
 import { asFailure, when } from './together.ts';
+import { keepWatch, watchContainers, type End, type Watched } from './watch.ts';
 
-/** How often a running session looks after itself. */
-export const TICK_MS = 1000;
-/** Ticks between two counts of changed files. */
-export const COUNT_EVERY_TICKS = 3;
-/** Ticks between two questions whether the engine still answers. */
-export const PING_EVERY_TICKS = 5;
-/** Unanswered questions in a row after which the engine is taken for lost. */
-export const MAX_MISSED_PINGS = 2;
 /** How long the guard's last touches may take to arrive after the containers are gone. */
 export const LAST_TOUCHES_MS = 300;
-/** Most terminals of one session, those that ended among them. */
-export const MAX_TERMINALS = 32;
 /** Shell of further terminals. */
 const SHELL: Command = ['/bin/bash', '-l'];
 
@@ -75,9 +65,6 @@ export type LiveSession = {
   readonly engineAddress: () => string | undefined;
 };
 
-/** Why a session ends: asked for, by itself, or because something it cannot be without is gone. */
-type End = { readonly message: string; readonly problem?: Failure<Code> };
-
 const toProblem = (from: Failure<Code>): Problem => ({
   code: from.code,
   message: from.message.slice(0, MAX_MESSAGE_CHARS),
@@ -95,7 +82,6 @@ export const createLiveSession = (
   const abort = new AbortController();
   const open = createOpenRequests();
   const board = createProgressBoard();
-  const terminals = new Map<TerminalId, Terminal>();
   const alerts = new Map<Code, Problem>();
   let summary = firstSummary(id, request, isoTime(deps.clock.now()));
   let parts: Parts | undefined;
@@ -191,46 +177,15 @@ export const createLiveSession = (
       writer.append(drafts);
     },
   };
-  const tellTerminals = (): void =>
-    update({ terminals: Array.from(terminals.values(), (terminal) => terminal.summary()) });
-
-  const addTerminal = async (
-    running: Parts,
-    command: Command,
-    title: string,
-    size: TerminalSize,
-  ): Promise<Result<Terminal, Failure<Code>>> => {
-    if (terminals.size >= MAX_TERMINALS) {
-      const oldest = Array.from(terminals.values())
-        .slice(1)
-        .find((terminal) => terminal.summary().exitCode !== undefined);
-      if (oldest === undefined) {
-        return fail(
-          'session.failed',
-          `A session has at most ${MAX_TERMINALS} terminals.`,
-          'Close one first.',
-        );
-      }
-      terminals.delete(oldest.id);
-      oldest.close();
-    }
-    const terminal = await startTerminal(programs, running, { command, title, size }, held);
-    if (!terminal.ok) return terminal;
-    const first = terminals.size === 0;
-    terminals.set(terminal.value.id, terminal.value);
-    tellTerminals();
-    when(terminal.value.exit, (exitCode) => {
-      if (first) update({ exitCode });
-      tellTerminals();
-      if (exitCode === -1) end({ message: 'the engine is lost', problem: engineLost() });
-      const alive = Array.from(terminals.values()).some(
-        (other) => other.summary().exitCode === undefined,
-      );
-      // The assistant may end while a person works on in another shell: the last one ends the session.
-      if (!alive && headless === 0) end({ message: 'its last terminal ended' });
-    });
-    return terminal;
-  };
+  const terminals = createTerminals(programs, held, {
+    onChange: (list) => update({ terminals: list }),
+    onFirstExit: (exitCode) => update({ exitCode }),
+    onLost: () => end({ message: 'the engine is lost', problem: engineLost() }),
+    // The assistant may end while a person works on in another shell: the last one ends the session.
+    onLastExit: () => {
+      if (headless === 0) end({ message: 'its last terminal ended' });
+    },
+  });
 
   const startAssistant = async (running: Parts): Promise<Result<void, Failure<Code>>> => {
     const preset = ASSISTANT_PRESETS[request.assistant];
@@ -238,7 +193,7 @@ export const createLiveSession = (
     const command: Command = [program, ...rest];
     if (io === undefined) {
       const size = request.size ?? DEFAULT_TERMINAL_SIZE;
-      const terminal = await addTerminal(running, command, preset.title, size);
+      const terminal = await terminals.open(running, { command, title: preset.title, size });
       return terminal.ok ? ok(undefined) : terminal;
     }
     const exit = await startHeadless(programs, running, command, io);
@@ -256,62 +211,16 @@ export const createLiveSession = (
     return ok(undefined);
   };
 
-  /** A container of ours ended although nobody asked it to. */
-  const watchContainers = (running: Parts): void => {
-    const watch = (ended: Parts['sandbox']['ended'], code: Code, what: string): void => {
-      when(ended, async ({ exitCode, tail }) => {
-        if (isEnding) return;
-        if (!(await running.engine.ping())) {
-          end({ message: 'the engine is lost', problem: engineLost() });
-          return;
-        }
-        deps.log('warn', `${what} of session ${id} ended`, { exitCode, tail });
-        end({
-          message: `${what} ended`,
-          problem: failure(
-            code,
-            `${what} ended with status ${exitCode}; the session was ended with it.`,
-            'Changes up to then are kept.',
-          ),
-        });
-      });
-    };
-    watch(running.gateway.ended, 'gateway.failed', 'The gateway');
-    watch(running.guardContainer.ended, 'guard.failed', 'The guard');
-    watch(running.sandbox.ended, 'session.ended-early', 'The sandbox');
-  };
-
-  const keepWatch = (running: Parts): void => {
-    let tick = 0;
-    let missed = 0;
-    let cancel: (() => void) | undefined;
-    const look = async (): Promise<void> => {
-      tick += 1;
-      if (existsSync(paths.stopRequest)) end({ message: 'it was stopped from another process' });
-      if (tick % COUNT_EVERY_TICKS === 0) {
-        const changed = await deps.workspace.countChanges(paths.folder);
-        if (changed !== undefined && changed !== summary.changed) update({ changed }, false);
-      }
-      if (tick % PING_EVERY_TICKS === 0) {
-        missed = (await running.engine.ping()) ? 0 : missed + 1;
-        if (missed >= MAX_MISSED_PINGS) {
-          end({ message: 'the engine is lost', problem: engineLost() });
-        }
-      }
-    };
-    const lookAgain = async (): Promise<void> => {
-      try {
-        await look();
-      } catch (why) {
-        deps.log('warn', `session ${id} could not look after itself`, { why });
-      }
-      if (!isEnding) next();
-    };
-    const next = (): void => {
-      cancel = deps.clock.after(TICK_MS, () => void lookAgain());
-    };
-    next();
-    when(ending.promise, () => cancel?.());
+  const watched: Watched = {
+    id,
+    paths,
+    isEnding: () => isEnding,
+    end,
+    engineLost,
+    onChanged: (changed) => {
+      if (changed !== summary.changed) update({ changed }, false);
+    },
+    ending: ending.promise,
   };
 
   /** All the way up; resolves with the failure where a step failed. */
@@ -345,12 +254,12 @@ export const createLiveSession = (
       parts = built;
       // Broker and guard have both said ready: only now may anything of the assistant run.
       writer.append([note('ready')]);
-      watchContainers(built);
+      watchContainers(deps.log, built, watched);
       board.begin({ step: 'assistant', message: 'starting the assistant' });
       const started = await startAssistant(built);
       if (!started.ok) return started.error;
       wentLive = true;
-      keepWatch(built);
+      keepWatch(deps, built, watched);
       const { progress: _done, ...rest } = summary;
       summary = rest;
       update({ state: isEnding ? 'stopping' : 'running' });
@@ -470,10 +379,10 @@ export const createLiveSession = (
       if (parts === undefined || isEnding) {
         return fail('session.not-running', 'The session is not running.', 'Start a new one.');
       }
-      const shells = terminals.size + (io === undefined ? 0 : 1);
-      return addTerminal(parts, SHELL, `shell ${shells}`, size);
+      const shells = terminals.count() + (io === undefined ? 0 : 1);
+      return terminals.open(parts, { command: SHELL, title: `shell ${shells}`, size });
     },
-    terminal: (terminal) => terminals.get(terminal),
+    terminal: terminals.get,
     engineAddress: () => engineAddress,
   };
 };
