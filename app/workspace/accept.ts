@@ -11,6 +11,17 @@ import type { Threads } from './threads.ts';
 /** Accepting is not broken off once it writes: half a change is worse than a late answer. */
 const NEVER = new AbortController().signal;
 
+/** As a normal user, overlayfs' own leftovers in `work` are root's: they hold no changes and are discard's matter. */
+const leaveToDiscard = (remove: () => void): void => {
+  try {
+    remove();
+  } catch (failure) {
+    if (!['EACCES', 'EPERM', 'ENOTEMPTY'].includes((failure as NodeJS.ErrnoException).code ?? '')) {
+      throw failure;
+    }
+  }
+};
+
 /** Brings a session's changes to the project and clears the layer; keeps it where that did not succeed. */
 export const acceptChanges = async (
   folder: SessionFolder,
@@ -30,7 +41,7 @@ export const acceptChanges = async (
     }
     await writeManifest(folder.manifest, { ...manifest, state: 'accepted' });
     removeTree(folder.upper);
-    removeTree(folder.work);
+    leaveToDiscard(() => removeTree(folder.work));
     return ok(answer.report);
   } catch (failure) {
     return asFailure('accepting the session’s changes', failure);

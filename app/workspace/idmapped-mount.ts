@@ -28,6 +28,7 @@ const userNamespace = async (uidMap: string, gidMap: string): Promise<number> =>
   try {
     await new Promise<void>((resolve, reject) => {
       child.once('error', reject);
+      // Once it has answered, its end is what we ask of it and rejects nothing any more.
       child.once('exit', () => reject(new IdmapError('no user namespace could be made')));
       child.stdout.once('data', () => resolve());
     });
@@ -35,7 +36,6 @@ const userNamespace = async (uidMap: string, gidMap: string): Promise<number> =>
     writeFileSync(`/proc/${child.pid}/gid_map`, gidMap);
     return openSync(`/proc/${child.pid}/ns/user`, 'r');
   } finally {
-    child.removeAllListeners('exit');
     child.stdin.on('error', () => undefined);
     child.stdin.end();
   }

@@ -19,9 +19,17 @@ import { readPlain, type Found } from './survey.ts';
 /**
  * `userxattr`: the kernel keeps its marks in `user.overlay.*`, which review reads without being root.
  * `nofollow` and `metacopy=off`: each change is a whole file at its own place, nothing in the upper layer
- * points anywhere.
+ * points anywhere. `index=on`: a hard link stays one file when it is written to. `nfs_export=on`: the guard
+ * can watch the whole working copy with one mark and turn what it is told back into paths. The kernel falls
+ * back to neither where a disk has no file handles.
  */
-export const OVERLAY_OPTIONS = ['userxattr', 'redirect_dir=nofollow', 'metacopy=off'] as const;
+export const OVERLAY_OPTIONS = [
+  'userxattr',
+  'redirect_dir=nofollow',
+  'metacopy=off',
+  'index=on',
+  'nfs_export=on',
+] as const;
 
 export const OPAQUE_ATTRIBUTE = 'user.overlay.opaque';
 
