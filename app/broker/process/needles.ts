@@ -12,22 +12,78 @@ export type Needles = {
   /** For each first byte, the needles that begin with it. */
   readonly byFirst: ReadonlyMap<number, readonly Needle[]>;
   readonly longestBytes: number;
+  readonly shortestBytes: number;
+  /** For each pair of bytes, how far the window may move when it ends with that pair. */
+  readonly shift: Uint8Array;
+  /** For each pair that may end a window, the needles with that pair there, longest first. */
+  readonly byPair: ReadonlyMap<number, readonly Needle[]>;
 };
 
-/** Longest first, so that of two needles at one place the longer one is taken. */
+/** Shortest needle that can be looked for, in bytes. */
+export const MIN_NEEDLE_BYTES = 2;
+
+const append = (map: Map<number, Needle[]>, key: number, needle: Needle): void => {
+  const there = map.get(key);
+  if (there === undefined) map.set(key, [needle]);
+  else there.push(needle);
+};
+
+/**
+ * Prepares a search for all needles in one pass (Wu and Manber, 1994): a window as long as the
+ * shortest needle moves on by as much as its last two bytes allow. Longest first, so that of two
+ * needles at one place the longer one is taken.
+ */
 export const prepareNeedles = (needles: readonly Needle[]): Needles => {
   const unique = new Map<string, Needle>();
   for (const needle of needles) {
     const key = needle.find.toString('latin1');
-    if (needle.find.length > 0 && !unique.has(key)) unique.set(key, needle);
+    if (needle.find.length < MIN_NEEDLE_BYTES) throw new Error('a needle is too short to look for');
+    if (!unique.has(key)) unique.set(key, needle);
   }
   const list = Array.from(unique.values()).toSorted((a, b) => b.find.length - a.find.length);
+  const window = list.at(-1)?.find.length ?? MIN_NEEDLE_BYTES;
+  const shift = new Uint8Array(65_536).fill(Math.min(window - 1, 255));
   const byFirst = new Map<number, Needle[]>();
+  const byPair = new Map<number, Needle[]>();
   for (const needle of list) {
-    const first = needle.find[0] ?? 0;
-    byFirst.set(first, [...(byFirst.get(first) ?? []), needle]);
+    const { find } = needle;
+    append(byFirst, find[0] ?? 0, needle);
+    append(byPair, find.readUInt16BE(window - 2), needle);
+    for (let at = 0; at <= window - 2; at += 1) {
+      const pair = find.readUInt16BE(at);
+      shift[pair] = Math.min(shift[pair] ?? 0, window - 2 - at);
+    }
   }
-  return { list, byFirst, longestBytes: list[0]?.find.length ?? 0 };
+  const longestBytes = list[0]?.find.length ?? 0;
+  return { list, byFirst, longestBytes, shortestBytes: window, shift, byPair };
+};
+
+/** The leftmost, then longest needle that lies whole in the data from `from` on. */
+const findNeedle = (
+  { list, shortestBytes, shift, byPair }: Needles,
+  data: Buffer,
+  from: number,
+): { readonly needle: Needle; readonly at: number } | undefined => {
+  if (list.length === 0) return undefined;
+  let at = from;
+  const last = data.length - shortestBytes;
+  while (at <= last) {
+    const end = at + shortestBytes - 2;
+    const pair = ((data[end] ?? 0) << 8) | (data[end + 1] ?? 0);
+    const move = shift[pair] ?? 0;
+    if (move > 0) {
+      at += move;
+      continue;
+    }
+    for (const needle of byPair.get(pair) ?? []) {
+      const stop = at + needle.find.length;
+      if (stop <= data.length && data.compare(needle.find, 0, needle.find.length, at, stop) === 0) {
+        return { needle, at };
+      }
+    }
+    at += 1;
+  }
+  return undefined;
 };
 
 /** Where the first needle begins that the data may yet complete; the data's length where there is none. */
@@ -66,41 +122,23 @@ export const createSearch = (needles: Needles): Search => {
     const data = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     const out: Buffer[] = [];
     const hits: Needle[] = [];
-    const next = needles.list.map((needle) => data.indexOf(needle.find));
     const hold = last ? data.length : holdFrom(needles, data, 0);
     let at = 0;
     for (;;) {
-      let best = -1;
-      let bestAt = data.length;
-      for (let index = 0; index < next.length; index += 1) {
-        let found = next[index] ?? -1;
-        if (found === -1) continue;
-        if (found < at) {
-          const needle = needles.list[index];
-          found = needle === undefined ? -1 : data.indexOf(needle.find, at);
-          next[index] = found;
-          if (found === -1) continue;
-        }
-        if (found < bestAt) {
-          best = index;
-          bestAt = found;
-        }
-      }
-      const needle = needles.list[best];
+      // What is held may begin inside a needle that has just been taken: then it is looked for anew.
+      const end = hold < at ? holdFrom(needles, data, at) : hold;
+      const found = findNeedle(needles, data, at);
       // From the hold on, a longer or earlier needle may still be completed by what comes next.
-      const heldNow = hold < at ? holdFrom(needles, data, at) : hold;
-      if (needle === undefined || bestAt >= (last ? data.length : heldNow)) {
-        const end = last ? data.length : heldNow;
+      if (found === undefined || found.at >= end) {
         if (end > at) out.push(data.subarray(at, end));
         // A copy, so that a few held bytes do not keep a whole chunk alive.
-        pending =
-          end < data.length ? Buffer.from(data.subarray(Math.max(at, end))) : Buffer.alloc(0);
+        pending = end < data.length ? Buffer.from(data.subarray(end)) : Buffer.alloc(0);
         return { out, hits };
       }
-      if (bestAt > at) out.push(data.subarray(at, bestAt));
-      if (needle.replace.length > 0) out.push(needle.replace);
-      hits.push(needle);
-      at = bestAt + needle.find.length;
+      if (found.at > at) out.push(data.subarray(at, found.at));
+      if (found.needle.replace.length > 0) out.push(found.needle.replace);
+      hits.push(found.needle);
+      at = found.at + found.needle.find.length;
     }
   };
 
