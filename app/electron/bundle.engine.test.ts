@@ -13,13 +13,13 @@ const bundle = join(import.meta.dirname, '..', '..', 'dist', 'electron', 'main.j
 let folder: string;
 let project: string;
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'gbx-app-'));
+  project = mkdtempSync(join(tmpdir(), 'gbx-project-'));
   unwrap(await ensureRenderer());
   await build({ configFile: config, logLevel: 'error' });
   await build({ configFile: config, logLevel: 'error', mode: 'preload' });
-  folder = mkdtempSync(join(tmpdir(), 'gbx-app-'));
-  project = mkdtempSync(join(tmpdir(), 'gbx-project-'));
   chmodSync(project, 0o755);
-  // Only its content says that it is to be hidden: that takes the scanner's worker.
+  // Only its content says that it is to be hidden: that takes the workspace's thread.
   const pem = ['BEGIN', 'END'].map((edge) => `-----${edge} RSA PRIVATE KEY-----`);
   writeFileSync(join(project, 'secret.txt'), pem.join(`\n${'MIIEpAIBAAKCAQEA'.repeat(60)}\n`));
   writeFileSync(join(folder, 'passphrase'), 'a passphrase of the tests\n', { mode: 0o600 });

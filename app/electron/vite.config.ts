@@ -16,9 +16,9 @@ const isOutside = (id: string): boolean =>
   id.startsWith('node:') || platform.has(id) || !/^(?:[./\\]|[A-Za-z]:[\\/])/.test(id);
 
 /**
- * Bundles Electron's side into dist/electron: main, the broker's utility process and the secret
- * scanner's worker as ES modules, flat, because they find each other and the app's folder by their own
- * place. `--mode preload` builds the preload: one CommonJS file, which is what a sandboxed page loads.
+ * Bundles Electron's side into dist/electron: main, the broker's utility process and the workspace's
+ * thread as ES modules, flat, because they find each other and the app's folder by their own place.
+ * `--mode preload` builds the preload: one CommonJS file, which is what a sandboxed page loads.
  */
 export default defineConfig(({ mode }) => {
   const preload = mode === 'preload';

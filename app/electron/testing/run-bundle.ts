@@ -9,7 +9,7 @@ import { createElectronStandIn, createPortStandIn } from './stand-in.ts';
 /**
  * Runs the built main process (argument 1) on the stand-in of Electron, connects like a window, starts one
  * session of a shell command in the project (argument 2) and prints how it ended. Only Electron is a
- * stand-in: the bundle, the broker's process, the scanner's worker and the containers are real.
+ * stand-in: the bundle, the broker's process, the workspace's thread and the containers are real.
  */
 const [, , bundle = '', project = ''] = process.argv;
 
