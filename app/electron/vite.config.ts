@@ -37,7 +37,7 @@ export default defineConfig(({ mode }) => {
           : {
               main: folder('./main.ts'),
               broker: folder('../broker/process/main.ts'),
-              worker: folder('../workspace/worker.ts'),
+              thread: folder('../workspace/thread.ts'),
             },
         external: isOutside,
         output: preload
