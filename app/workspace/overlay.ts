@@ -19,17 +19,18 @@ import { readPlain, type Found } from './survey.ts';
 /**
  * `userxattr`: the kernel keeps its marks in `user.overlay.*`, which review reads without being root.
  * `nofollow` and `metacopy=off`: each change is a whole file at its own place, nothing in the upper layer
- * points anywhere. `index=on`: a hard link stays one file when it is written to. `nfs_export=on`: the guard
- * can watch the whole working copy with one mark and turn what it is told back into paths. The kernel falls
- * back to neither where a disk has no file handles.
+ * points anywhere.
  */
-export const OVERLAY_OPTIONS = [
-  'userxattr',
-  'redirect_dir=nofollow',
-  'metacopy=off',
-  'index=on',
-  'nfs_export=on',
-] as const;
+const OPTIONS = ['userxattr', 'redirect_dir=nofollow', 'metacopy=off'] as const;
+
+/**
+ * `index=on`: a hard link stays one file when it is written to. `nfs_export=on`: the guard can watch the whole
+ * working copy with one mark and turn what it is told back into paths. The kernel falls back to neither where
+ * a disk has no file handles. The index holds further names of changed files in a folder of root's, so it is
+ * kept only where we can clear it away.
+ */
+export const overlayOptions = (weAreRoot: boolean): readonly string[] =>
+  weAreRoot ? [...OPTIONS, 'index=on', 'nfs_export=on'] : OPTIONS;
 
 export const OPAQUE_ATTRIBUTE = 'user.overlay.opaque';
 

@@ -9,7 +9,7 @@ import { removeSessionFolder } from './remove-tree.ts';
 import { liveMounts, removeCreated } from './live.ts';
 import { writeManifest, type Manifest } from './manifest.ts';
 import { native, NativeError } from './native.ts';
-import { fillUpper, OPAQUE_ATTRIBUTE, OVERLAY_OPTIONS } from './overlay.ts';
+import { fillUpper, OPAQUE_ATTRIBUTE, overlayOptions } from './overlay.ts';
 import type { PrepareRequest, WorkingCopy, WorkspaceFailure } from './port.ts';
 import type { ProjectFolder } from './project-folder.ts';
 import { sandboxUserFor, type HostIdentity } from './sandbox-user.ts';
@@ -123,7 +123,7 @@ export const prepareWorkingCopy = async (
           upper: folder.upper,
           work: folder.work,
           target: project.path,
-          options: OVERLAY_OPTIONS,
+          options: overlayOptions(host.uid === 0),
         },
       ];
     } else {
