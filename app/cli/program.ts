@@ -195,6 +195,14 @@ export const runCommandLine = async (
     .description('the window in a browser, on loopback')
     .option('--port <n>', 'any free one when left out')
     .option('--open', 'open it in the default browser')
+    .option(
+      '--resolve <host:port:address[:port]>',
+      'lead a destination elsewhere, in every session (repeat)',
+      several,
+      [],
+    )
+    .option('--dns <address[:port]>', 'resolver that every session’s broker asks')
+    .option('--upstream-ca <file>', 'further authorities trusted upstream (PEM)')
     .action(async (flags: ServeFlags) => {
       status = await serve(around, flags);
     });

@@ -1,4 +1,4 @@
-import { createSessionHost, type SessionHost } from '../host/index.ts';
+import { createSessionHost, type HostOptions, type SessionHost } from '../host/index.ts';
 import { createScope, type Scope } from '../kit/index.ts';
 import { createConsole, sayFailure, type Console, type Surroundings } from './console.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -22,7 +22,11 @@ const QUESTIONS = {
 /** Builds the services, runs the command with them, and takes everything down again whatever happened. */
 export const withHost = async (
   around: Surroundings,
-  how: { readonly shell: string; readonly quiet?: boolean },
+  how: {
+    readonly shell: string;
+    readonly quiet?: boolean;
+    readonly surroundings?: HostOptions['surroundings'];
+  },
   task: (invocation: Invocation) => Promise<number>,
 ): Promise<number> => {
   const console = createConsole(around, how.quiet);
@@ -32,6 +36,7 @@ export const withHost = async (
       {
         env: around.env,
         shell: how.shell,
+        ...(how.surroundings === undefined ? {} : { surroundings: how.surroundings }),
         askPassphrase: (purpose) => promptSecret(QUESTIONS[purpose]),
       },
       scope,
