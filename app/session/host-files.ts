@@ -1,23 +1,8 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { fail, failure, FailureError, ok, unwrap } from '../kit/index.ts';
+import { readFile, stat } from 'node:fs/promises';
+import { failure, FailureError } from '../kit/index.ts';
 
 /** Largest file of further authorities. */
 export const MAX_UPSTREAM_CA_BYTES = 4 * 1024 * 1024;
-
-/** The project's real path: links on the way are followed once, here. Throws a `FailureError`. */
-export const resolveProject = async (path: string): Promise<string> => {
-  const real = await realpath(path).catch(() => undefined);
-  const isFolder =
-    real !== undefined &&
-    (await stat(real)
-      .then((s) => s.isDirectory())
-      .catch(() => false));
-  return unwrap(
-    real !== undefined && isFolder
-      ? ok(real)
-      : fail('project.not-a-folder', `${path} is not a folder.`, 'Choose the project’s folder.'),
-  );
-};
 
 /** The further authorities that the broker trusts upstream, as PEM texts. Throws a `FailureError`. */
 export const readAuthorities = async (path: string | undefined): Promise<readonly string[]> => {

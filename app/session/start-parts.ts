@@ -20,7 +20,7 @@ import type { SessionDeps } from './deps.ts';
 import { sandboxEnvironment } from './environment.ts';
 import { etcFiles, etcMounts, SANDBOX_HOSTNAME, TRUST_FILE } from './etc-files.ts';
 import { writeHome } from './first-run.ts';
-import { readAuthorities, resolveProject } from './host-files.ts';
+import { readAuthorities } from './host-files.ts';
 import { sandboxLimits } from './limits.ts';
 import { part } from './part.ts';
 import type { SessionPaths } from './paths.ts';
@@ -77,7 +77,10 @@ export const startParts = async (
 
   held.defer(() => rm(paths.run, { recursive: true, force: true }));
   begin('engine', 'looking for the container engine');
-  const project = await resolveProject(request.project);
+  // Links on the way are followed once, here; a folder that cannot be worked on stops everything else.
+  const project = unwrap(
+    await deps.workspace.admit({ project: request.project, mode: request.workspace }),
+  );
   const engine = unwrap(await deps.engine());
   signal.throwIfAborted();
   on.onEngine(engine);

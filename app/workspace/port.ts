@@ -34,6 +34,10 @@ export type Workspace = {
     project: string,
     signal: AbortSignal,
   ) => Promise<Result<ProjectInspection, WorkspaceFailure>>;
+  /** The real path of a folder that a session of that mode may work on. Cheap, changes nothing: asked before anything starts. */
+  readonly admit: (
+    request: Pick<PrepareRequest, 'project' | 'mode'>,
+  ) => Promise<Result<string, WorkspaceFailure>>;
   readonly prepare: (
     request: PrepareRequest,
     signal: AbortSignal,

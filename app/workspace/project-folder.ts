@@ -1,4 +1,4 @@
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { access, constants, lstat, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import type { Code } from '../contract/index.ts';
 import { fail, ok, type Result } from '../kit/index.ts';
@@ -68,6 +68,9 @@ const forbidden = (path: string, why: string): Result<never, WorkspaceFailure> =
     'Open the folder of one project.',
   );
 
+const isLink = async (path: string): Promise<boolean> =>
+  (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true;
+
 const codeOf = (failure: unknown): string => (failure as NodeJS.ErrnoException).code ?? '';
 
 /** Resolves and judges a folder that is to be a project. */
@@ -88,7 +91,11 @@ export const openProject = async (
           'cannot be reached',
           'Give your user access to the folders above it.',
         )
-      : refuse('project.not-a-folder', 'does not exist', 'Check the path.');
+      : refuse(
+          'project.not-a-folder',
+          (await isLink(project)) ? 'is a link that leads nowhere' : 'does not exist',
+          'Check the path.',
+        );
   }
   const stats = await stat(path);
   if (!stats.isDirectory()) {

@@ -11,7 +11,7 @@ import { readManifest } from './manifest.ts';
 import { mountsBelow, mountsOf } from './mount-table.ts';
 import type { PrepareRequest, Workspace, WorkspaceFailure } from './port.ts';
 import { asFailure, prepareWorkingCopy } from './prepare.ts';
-import { openProject } from './project-folder.ts';
+import { openProject, type ProjectFolder } from './project-folder.ts';
 import type { HostIdentity } from './sandbox-user.ts';
 import { removeSessionFolder } from './remove-tree.ts';
 import { countUpper, type ReviewAnswer, type ReviewRequest } from './review.ts';
@@ -91,6 +91,35 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
     }
   };
 
+  const admit = async ({
+    project,
+    mode,
+  }: Pick<PrepareRequest, 'project' | 'mode'>): Promise<
+    Result<ProjectFolder, WorkspaceFailure>
+  > => {
+    const opened = await openProject(project, deps.gloveboxHome, userHome);
+    if (!opened.ok) return opened;
+    const { path, readOnly } = opened.value;
+    if (mode === 'clone') {
+      return fail(
+        'not-yet',
+        'The “clone” working copy comes in a later version.',
+        'Use “overlay”.',
+      );
+    }
+    if (mode === 'live' && readOnly) {
+      return fail(
+        'project.read-only',
+        `${path} is on a read-only disk, so a live session could change nothing.`,
+        'Use “overlay”: its changes are kept until the disk takes them.',
+      );
+    }
+    if (mode === 'overlay' && process.platform !== 'linux') {
+      return fail('workspace.unsupported', 'Overlays need Linux.', 'Use “live”.');
+    }
+    return opened;
+  };
+
   return {
     inspect: async (project, signal) => {
       const opened = await openProject(project, deps.gloveboxHome, userHome);
@@ -104,27 +133,15 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
       return hidden.ok ? ok(describeProject(opened.value, git, hidden.value, nested)) : hidden;
     },
 
+    admit: async (request) => {
+      const admitted = await admit(request);
+      return admitted.ok ? ok(admitted.value.path) : admitted;
+    },
+
     prepare: async (request, signal) => {
-      const opened = await openProject(request.project, deps.gloveboxHome, userHome);
-      if (!opened.ok) return opened;
-      const project = opened.value;
-      if (request.mode === 'clone') {
-        return fail(
-          'not-yet',
-          'The “clone” working copy comes in a later version.',
-          'Use “overlay”.',
-        );
-      }
-      if (request.mode === 'live' && project.readOnly) {
-        return fail(
-          'project.read-only',
-          `${project.path} is on a read-only disk.`,
-          'Use “overlay”.',
-        );
-      }
-      if (request.mode === 'overlay' && process.platform !== 'linux') {
-        return fail('workspace.unsupported', 'Overlays need Linux.', 'Use “live”.');
-      }
+      const admitted = await admit(request);
+      if (!admitted.ok) return admitted;
+      const project = admitted.value;
       const nested = mountsBelow(project.path, mountsOf('self'));
       const hidden = await judge(project.path, request.hide, nested, signal);
       if (!hidden.ok) return hidden;
@@ -169,7 +186,11 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
         return fail('workspace.conflict', `${project} is a link to another folder now.`);
       }
       if (opened.value.readOnly) {
-        return fail('project.read-only', `${project} is on a read-only disk.`);
+        return fail(
+          'project.read-only',
+          `${project} is on a read-only disk; nothing was written.`,
+          'The changes are kept: make the disk writable, then accept again.',
+        );
       }
       signal.throwIfAborted();
       return acceptChanges(sessionFolder(folder), open.value, deps.clock, threads);

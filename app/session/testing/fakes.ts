@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -169,6 +169,10 @@ export const createFakeHouse = (): FakeHouse => {
     },
     workspace: {
       inspect: async () => fail('not-yet', 'not in a fake'),
+      admit: async (request) =>
+        existsSync(request.project)
+          ? ok(request.project)
+          : fail('project.not-a-folder', `${request.project} does not exist`),
       prepare: async () => {
         const done = step('workspace', 'workspace.failed');
         if (!done.ok) return done;
