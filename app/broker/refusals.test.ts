@@ -175,6 +175,10 @@ describe('what is refused', () => {
     return new Promise((resolve) => {
       let all = '';
       socket.on('data', (part: Buffer) => (all += part.toString('latin1')));
+      socket.on('end', () => {
+        resolve(all);
+        socket.destroy();
+      });
       socket.on('close', () => resolve(all));
       setTimeout(() => socket.destroy(), 5000);
       socket.write(Buffer.from(bytes, 'latin1'));
