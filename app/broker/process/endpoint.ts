@@ -14,7 +14,3 @@ export const parseEndpoint = (text: string): Endpoint | undefined => {
   if (!address.ok || !isAddress(address.value) || port > 65_535) return undefined;
   return { address: address.value, port };
 };
-
-/** `HOST:PORT`, an IPv6 host in brackets. */
-export const formatAuthority = (host: string, port: number): string =>
-  `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;

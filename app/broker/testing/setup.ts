@@ -245,5 +245,3 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
   };
   return rig;
 };
-
-export { createTestAuthority } from './certificates.ts';
