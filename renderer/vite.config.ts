@@ -1,7 +1,8 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-const folder = (path: string): string => decodeURIComponent(new URL(path, import.meta.url).pathname);
+const folder = (path: string): string =>
+  decodeURIComponent(new URL(path, import.meta.url).pathname);
 
 /**
  * The window's build: one page, hashed assets, nothing inline, so that it runs under

@@ -68,7 +68,12 @@ const createFixture = (fixture: Fixture) => {
     for (let i = 0; i < 60; i += 1) {
       const base = sample.SESSIONS[4];
       const id = sample.id(`many${String(i).padStart(8, '0')}`);
-      if (base !== undefined) sessions.set(id, { ...base, id, title: `a long title of past session ${i} that does not fit its line` });
+      if (base !== undefined)
+        sessions.set(id, {
+          ...base,
+          id,
+          title: `a long title of past session ${i} that does not fit its line`,
+        });
     }
   }
   const timelines = new Map<SessionId, TimelineEvent[]>();
@@ -132,7 +137,11 @@ const createFixture = (fixture: Fixture) => {
     'project.inspect': async ({ path }) => {
       if (path.includes('slow')) await new Promise(() => undefined);
       if (failing || path.includes('missing')) {
-        return refuse('project.not-a-folder', `${path} is not a folder.`, 'Choose a folder that holds a project.');
+        return refuse(
+          'project.not-a-folder',
+          `${path} is not a folder.`,
+          'Choose a folder that holds a project.',
+        );
       }
       return sample.inspection(path, full);
     },
@@ -140,7 +149,11 @@ const createFixture = (fixture: Fixture) => {
       failing ? refuse(vaultProblem.code, vaultProblem.message, vaultProblem.hint) : credentials,
     'credential.add': ({ name, kind, hosts, env }) => {
       if (credentials.some((one) => one.name === name)) {
-        return refuse('credential.exists', `A credential named ${name} is already stored.`, 'Choose another name, or replace its value.');
+        return refuse(
+          'credential.exists',
+          `A credential named ${name} is already stored.`,
+          'Choose another name, or replace its value.',
+        );
       }
       const added = {
         name,
@@ -189,7 +202,11 @@ const createFixture = (fixture: Fixture) => {
     'session.changes': ({ session }) => changesOf(find(session).id),
     'session.accept': ({ session }) => {
       put({ ...find(session), state: 'closed' });
-      return refuse('workspace.conflict', 'src/webhooks/queue.ts changed in your folder since the session began.', 'Nothing was taken. Put your change aside, then accept again.');
+      return refuse(
+        'workspace.conflict',
+        'src/webhooks/queue.ts changed in your folder since the session began.',
+        'Nothing was taken. Put your change aside, then accept again.',
+      );
     },
     'session.discard': ({ session }) => {
       put({ ...find(session), state: 'closed', changed: 0 });
@@ -209,7 +226,8 @@ const createFixture = (fixture: Fixture) => {
     'terminal.resize': () => ({}),
     'terminal.ack': () => ({}),
     'timeline.page': ({ session, filter, before, limit }) => {
-      if (failing) return refuse('timeline.failed', 'The timeline could not be read.', 'Check the disk.');
+      if (failing)
+        return refuse('timeline.failed', 'The timeline could not be read.', 'Check the disk.');
       const all = eventsOf(session);
       const fitting = all
         .filter((event) => event.seq < (before ?? Number.MAX_SAFE_INTEGER))
@@ -233,7 +251,8 @@ const createFixture = (fixture: Fixture) => {
         blocked: 0,
       }));
       for (const event of all) {
-        const bucket = buckets[Math.min(columns - 1, Math.floor((Date.parse(event.at) - from) / span))];
+        const bucket =
+          buckets[Math.min(columns - 1, Math.floor((Date.parse(event.at) - from) / span))];
         if (bucket === undefined) continue;
         if (event.kind === 'egress') bucket.egress += 1;
         if (event.kind === 'touch') bucket.touches += 1;

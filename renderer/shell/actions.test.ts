@@ -14,7 +14,12 @@ const mac = { mac: true, desktop: true };
 
 describe('actions', () => {
   it('gives every action a key of its own on every platform', () => {
-    for (const platform of [linux, mac, { mac: false, desktop: false }, { mac: true, desktop: false }]) {
+    for (const platform of [
+      linux,
+      mac,
+      { mac: false, desktop: false },
+      { mac: true, desktop: false },
+    ]) {
       const shown = ACTION_IDS.map((id) => showCombo(comboOf(id, platform), platform));
       expect(shown.every((keys) => keys !== '')).toBe(true);
       expect(new Set(shown).size).toBe(shown.length);

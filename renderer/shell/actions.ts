@@ -21,7 +21,11 @@ type Definition = {
   readonly title: string;
   readonly group: ActionGroup;
   /** With a modifier: works in a terminal too. The letter, and whether Shift is held on a Mac. */
-  readonly mod?: { readonly key: string; readonly macShift?: boolean; readonly browserKey?: string };
+  readonly mod?: {
+    readonly key: string;
+    readonly macShift?: boolean;
+    readonly browserKey?: string;
+  };
   /** Without a modifier: works outside text fields and terminals. */
   readonly plain?: string;
 };
@@ -61,7 +65,11 @@ export const ACTIONS = {
     group: 'Session',
     mod: { key: 'x', macShift: true },
   },
-  'session.next': { title: 'Next session', group: 'Session', mod: { key: 'ArrowDown', macShift: true } },
+  'session.next': {
+    title: 'Next session',
+    group: 'Session',
+    mod: { key: 'ArrowDown', macShift: true },
+  },
   'session.previous': {
     title: 'Previous session',
     group: 'Session',

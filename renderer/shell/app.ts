@@ -75,7 +75,14 @@ export const useApp = (): App => {
   return app;
 };
 
-type StoreName = 'settings' | 'navigation' | 'toasts' | 'status' | 'sessions' | 'credentials' | 'start';
+type StoreName =
+  | 'settings'
+  | 'navigation'
+  | 'toasts'
+  | 'status'
+  | 'sessions'
+  | 'credentials'
+  | 'start';
 type StateOf<N extends StoreName> = ReturnType<App[N]['getState']>;
 
 /** Reads from one of the app's stores and renders again when what was read changes. */

@@ -113,7 +113,13 @@ export const Palette = (): ReactNode => {
           {entries.length === 0 ? (
             <p className={styles.none}>Nothing of that name here.</p>
           ) : (
-            <ul ref={list} id={`${id}-list`} className={styles.list} role="listbox" aria-label="Found">
+            <ul
+              ref={list}
+              id={`${id}-list`}
+              className={styles.list}
+              role="listbox"
+              aria-label="Found"
+            >
               {entries.map((entry, index) => (
                 <li
                   key={entry.id}

@@ -71,9 +71,7 @@ export const SessionPage = ({
   const loaded = useAppStore('sessions', (state) => state.loaded);
   const open = useOpenSession(id);
   useAction('review.open', () => {
-    navigation
-      .getState()
-      .go({ type: 'session', id, pane: pane === 'review' ? 'work' : 'review' });
+    navigation.getState().go({ type: 'session', id, pane: pane === 'review' ? 'work' : 'review' });
   });
 
   if (session === undefined || open === undefined) {

@@ -1,6 +1,13 @@
 import { createContext, use, useEffect, useRef } from 'react';
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import { actionOf, ariaCombo, comboOf, showCombo, type ActionId, type Platform } from './actions.ts';
+import {
+  actionOf,
+  ariaCombo,
+  comboOf,
+  showCombo,
+  type ActionId,
+  type Platform,
+} from './actions.ts';
 import { useApp } from './app.ts';
 
 type Handler = { readonly run: () => void };

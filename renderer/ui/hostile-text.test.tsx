@@ -4,7 +4,13 @@ import { escapeHostile, HostileText, splitHostile } from './hostile-text.tsx';
 
 describe('hostile text', () => {
   it('leaves ordinary text of any script alone', () => {
-    for (const text of ['src/webhooks/retry.ts', 'naïve café.md', '資料/報告.txt', 'שלום.txt', 'a b']) {
+    for (const text of [
+      'src/webhooks/retry.ts',
+      'naïve café.md',
+      '資料/報告.txt',
+      'שלום.txt',
+      'a b',
+    ]) {
       expect(splitHostile(text)).toEqual([{ text, escaped: false }]);
     }
   });

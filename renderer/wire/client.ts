@@ -140,8 +140,11 @@ export const createWireClient = (deps: WireClientDeps, scope: Scope): WireClient
     }
     subscription.last = message.seq;
     const { item: schema } = STREAMS[subscription.stream];
-    const item = deps.check ? schema.parse(message.item) : message.item;
-    subscription.observer.onItem(item as StreamItem<StreamName>);
+    const item = deps.check
+      ? schema.safeParse(message.item)
+      : { success: true as const, data: message.item };
+    if (item.success) subscription.observer.onItem(item.data as StreamItem<StreamName>);
+    else console.error(subscription.stream, item.error.message);
   };
 
   const onEnd = (id: number, reason: Problem | undefined): void => {

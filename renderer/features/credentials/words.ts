@@ -12,7 +12,9 @@ export const KIND_WORDS: Readonly<Record<string, string>> = {
 };
 
 export const kindWords = (kind: string): string =>
-  kind.startsWith('header:') ? `Header ${kind.slice('header:'.length)}` : (KIND_WORDS[kind] ?? kind);
+  kind.startsWith('header:')
+    ? `Header ${kind.slice('header:'.length)}`
+    : (KIND_WORDS[kind] ?? kind);
 
 /** What a grant would allow, in plain words: `any request to api.anthropic.com`. */
 export const scopeWords = (credential: CredentialSummary, hosts: readonly string[]): string => {

@@ -35,8 +35,12 @@ const WORDS: Readonly<Record<FileChange['change'], string>> = {
 const ROW_PX = 32;
 const NOTE_PX = 18;
 
-const notesOf = (change: FileChange): readonly { readonly tone: 'run' | 'held' | 'conflict'; readonly text: string }[] => [
-  ...(change.heldBack === undefined ? [] : [{ tone: 'held' as const, text: `Held back: ${change.heldBack}` }]),
+const notesOf = (
+  change: FileChange,
+): readonly { readonly tone: 'run' | 'held' | 'conflict'; readonly text: string }[] => [
+  ...(change.heldBack === undefined
+    ? []
+    : [{ tone: 'held' as const, text: `Held back: ${change.heldBack}` }]),
   ...(change.wouldRun === undefined
     ? []
     : [{ tone: 'run' as const, text: `Would run on your machine: ${change.wouldRun}` }]),
@@ -61,13 +65,17 @@ const ChangeRow = ({ change }: { readonly change: FileChange }): ReactNode => {
       </span>
       <span className={styles.word}>{WORDS[change.change]}</span>
       <span className={styles.lines}>
-        {change.added !== undefined && <span className={styles.plus}>+{formatCount(change.added)}</span>}
+        {change.added !== undefined && (
+          <span className={styles.plus}>+{formatCount(change.added)}</span>
+        )}
         {change.removed !== undefined && (
           <span className={styles.minus}>−{formatCount(change.removed)}</span>
         )}
-        {change.added === undefined && change.removed === undefined && change.bytes !== undefined && (
-          <span className={styles.bytes}>{formatBytes(change.bytes)}</span>
-        )}
+        {change.added === undefined &&
+          change.removed === undefined &&
+          change.bytes !== undefined && (
+            <span className={styles.bytes}>{formatBytes(change.bytes)}</span>
+          )}
       </span>
       {notesOf(change).map((note) => (
         <span key={note.tone} className={cx(styles.note, styles[note.tone])}>
@@ -181,10 +189,28 @@ export const ReviewView = ({
   const totals = totalsOf(changes);
   const ended = hasEnded(session);
   const decidable = ended && changes.length > 0 && busy === undefined;
-  useAction('review.accept', () => { setAsking('accept'); }, decidable);
-  useAction('review.discard', () => { setAsking('discard'); }, decidable);
+  useAction(
+    'review.accept',
+    () => {
+      setAsking('accept');
+    },
+    decidable,
+  );
+  useAction(
+    'review.discard',
+    () => {
+      setAsking('discard');
+    },
+    decidable,
+  );
   const forgettable = ended && set !== undefined && changes.length === 0;
-  useAction('review.forget', () => { setAsking('forget'); }, forgettable);
+  useAction(
+    'review.forget',
+    () => {
+      setAsking('forget');
+    },
+    forgettable,
+  );
   const close = (): void => {
     setAsking(undefined);
   };

@@ -15,7 +15,10 @@ describe('start draft', () => {
   it('becomes a request that fits the contract, with only what is switched on', () => {
     const draft = {
       ...EMPTY_DRAFT,
-      grants: { 'anthropic-work': { on: true, hosts: undefined }, internal: { on: false, hosts: ['a.b'] } },
+      grants: {
+        'anthropic-work': { on: true, hosts: undefined },
+        internal: { on: false, hosts: ['a.b'] },
+      },
       title: '  fix tests ',
     };
     const request = toRequest(draft, '/home/me/p', [work, other], undefined);

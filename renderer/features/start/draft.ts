@@ -67,9 +67,7 @@ export const memoryChoices = (host: HostStatus | undefined): readonly number[] =
     .filter((bytes) => host === undefined || bytes <= host.memoryBytes);
 
 export const cpuChoices = (host: HostStatus | undefined): readonly number[] =>
-  [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64].filter(
-    (cpus) => host === undefined || cpus <= host.cores,
-  );
+  [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64].filter((cpus) => host === undefined || cpus <= host.cores);
 
 /** Choices for when a session ends by itself, milliseconds. */
 export const TTL_CHOICES_MS: readonly number[] = [0.5, 1, 2, 4, 8, 24].map((h) => h * HOUR_MS);

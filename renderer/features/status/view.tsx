@@ -8,7 +8,15 @@ import { cx } from '../../ui/class-names.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import { plural } from '../../ui/format.ts';
 import { HostileText } from '../../ui/hostile-text.tsx';
-import { IconKey, IconKeyboard, IconMoon, IconSearch, IconShield, IconSun, IconSystem } from '../../ui/icons.ts';
+import {
+  IconKey,
+  IconKeyboard,
+  IconMoon,
+  IconSearch,
+  IconShield,
+  IconSun,
+  IconSystem,
+} from '../../ui/icons.ts';
 import { ProblemNotice } from '../../ui/notice.tsx';
 import { UnlockForm } from '../credentials/parts/unlock.tsx';
 import styles from './view.module.css';
@@ -36,7 +44,10 @@ const engineLine = ({ engine }: HostStatus): Line => {
       return {
         tone: 'bad',
         text: 'Engine stopped answering',
-        problem: problem ?? { code: 'engine.lost', message: 'The container engine stopped answering.' },
+        problem: problem ?? {
+          code: 'engine.lost',
+          message: 'The container engine stopped answering.',
+        },
       };
   }
 };
@@ -47,7 +58,8 @@ const vaultLine = ({ vault }: HostStatus): Line => {
   const { problem } = vault;
   const store = STORE_WORDS[vault.store];
   if (vault.state === 'open') {
-    const count = vault.credentials === undefined ? '' : ` · ${plural(vault.credentials, 'credential')}`;
+    const count =
+      vault.credentials === undefined ? '' : ` · ${plural(vault.credentials, 'credential')}`;
     const open = vault.store === 'sealed' ? 'open' : 'unlocked';
     return { tone: 'good', text: `${store} ${open}${count}`, problem };
   }
@@ -188,9 +200,7 @@ export const StatusFoot = (): ReactNode => {
         }}
         title={shown === 'engine' ? 'Container engine' : 'Keychain'}
         testId="status-dialog"
-        actions={
-          shown === 'vault' && <Button onClick={openCredentials}>Open credentials</Button>
-        }
+        actions={shown === 'vault' && <Button onClick={openCredentials}>Open credentials</Button>}
       >
         {sheet !== undefined && (
           <>
@@ -198,7 +208,10 @@ export const StatusFoot = (): ReactNode => {
               <HostileText>{sheet.text}</HostileText>
             </p>
             {sheet.problem !== undefined && (
-              <ProblemNotice problem={sheet.problem} look={sheet.tone === 'warn' ? 'ask' : 'deny'} />
+              <ProblemNotice
+                problem={sheet.problem}
+                look={sheet.tone === 'warn' ? 'ask' : 'deny'}
+              />
             )}
             {shown === 'vault' && <UnlockForm />}
             {host !== undefined && (

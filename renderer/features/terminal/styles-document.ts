@@ -2,9 +2,11 @@
 // `style-src 'self'` refuses both. Constructed style sheets and the CSSOM say the same and need no exception,
 // so the widget gets a document whose elements speak them.
 
+type Create = (name: string, options?: ElementCreationOptions) => HTMLElement;
+
 const styleStandIn = (page: Document): HTMLElement => {
   const sheet = new CSSStyleSheet();
-  const element = page.createElement('meta');
+  const element = (Document.prototype.createElement as Create).call(page, 'meta');
   let text = '';
   page.adoptedStyleSheets.push(sheet);
   Object.defineProperty(element, 'textContent', {
@@ -33,18 +35,35 @@ const withCssom = <E extends HTMLElement>(element: E): E => {
   return element;
 };
 
+const createOf =
+  (page: Document): Create =>
+  (name, options) => {
+    const create = Document.prototype.createElement as Create;
+    if (name === 'style') return styleStandIn(page);
+    const element = create.call(page, name, options);
+    return name === 'span' ? withCssom(element) : element;
+  };
+
 /** A view of the page's document for the terminal widget, under which a strict style policy needs no exception. */
 export const createStylesDocument = (page: Document): Document =>
   new Proxy(page, {
     get: (target, key) => {
-      if (key === 'createElement') {
-        return (name: string, options?: ElementCreationOptions): HTMLElement => {
-          if (name === 'style') return styleStandIn(page);
-          const element = page.createElement(name, options);
-          return name === 'span' ? withCssom(element) : element;
-        };
-      }
+      if (key === 'createElement') return createOf(page);
       const value: unknown = Reflect.get(target, key, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
+
+/**
+ * Runs `open` while the page's own document speaks the same: the widget's viewport (xterm 6.0) makes its
+ * style element with the page's document whatever document it was given.
+ */
+export const withStandIns = (page: Document, open: () => void): void => {
+  Object.defineProperty(page, 'createElement', { value: createOf(page), configurable: true });
+  try {
+    open();
+  } finally {
+    // The prototype's own comes to light again.
+    Reflect.deleteProperty(page, 'createElement');
+  }
+};

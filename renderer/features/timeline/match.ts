@@ -1,5 +1,10 @@
-import type { TimelineEvent, TimelineFilter, TimelineView } from '../../../app/contract/index.ts';
-import type { Program } from '../../../app/contract/index.ts';
+import type {
+  EgressDraft,
+  Program,
+  TimelineEvent,
+  TimelineFilter,
+  TimelineView,
+} from '../../../app/contract/index.ts';
 
 /** True for what was refused or tripped: what the Blocked view shows. */
 export const isBlocked = (event: TimelineEvent): boolean => {
@@ -25,6 +30,10 @@ const inView = (event: TimelineEvent, view: TimelineView): boolean => {
       return isBlocked(event);
   }
 };
+
+/** The same for a request under way, which has no number yet. */
+export const draftMatches = (draft: EgressDraft, filter: TimelineFilter): boolean =>
+  matchesFilter({ ...draft, seq: 1, session: '' }, filter);
 
 const programText = (program: Program | undefined): string =>
   program === undefined
@@ -83,9 +92,18 @@ export const matchesFilter = (event: TimelineEvent, filter: TimelineFilter): boo
     .every((word) => {
       if (word === '') return true;
       const [, field, rest] = /^(prog|host|code):(.*)$/.exec(word) ?? [];
-      if (field === 'prog') return programText(event.program).toLowerCase().includes(rest ?? '');
-      if (field === 'host') return hostText(event).toLowerCase().includes(rest ?? '');
-      if (field === 'code') return codeText(event).toLowerCase().includes(rest ?? '');
+      if (field === 'prog')
+        return programText(event.program)
+          .toLowerCase()
+          .includes(rest ?? '');
+      if (field === 'host')
+        return hostText(event)
+          .toLowerCase()
+          .includes(rest ?? '');
+      if (field === 'code')
+        return codeText(event)
+          .toLowerCase()
+          .includes(rest ?? '');
       return everything(event).toLowerCase().includes(word);
     });
 };

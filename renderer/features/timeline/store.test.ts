@@ -61,7 +61,11 @@ const seqs = (events: readonly TimelineEvent[]): number[] => events.map((event) 
 
 describe('timeline ring', () => {
   it('takes events in any order, without doubles', () => {
-    const ring = addNewer(addNewer(EMPTY_RING, [touch(5), touch(3)]), [touch(4), touch(5), touch(6)]);
+    const ring = addNewer(addNewer(EMPTY_RING, [touch(5), touch(3)]), [
+      touch(4),
+      touch(5),
+      touch(6),
+    ]);
     expect(seqs(ring.events)).toEqual([3, 4, 5, 6]);
   });
 
@@ -113,7 +117,11 @@ describe('timeline folding', () => {
 });
 
 describe('timeline filter', () => {
-  const refused = egress(1, { verdict: 'denied', code: 'egress.private-address', host: '10.0.0.1' });
+  const refused = egress(1, {
+    verdict: 'denied',
+    code: 'egress.private-address',
+    host: '10.0.0.1',
+  });
   it.each([
     ['all', '', true],
     ['blocked', '', true],
@@ -130,7 +138,9 @@ describe('timeline filter', () => {
   });
 
   it('counts a request that used a credential among credentials', () => {
-    expect(matchesFilter(egress(1, { credential: 'a' }), { view: 'credentials', text: '' })).toBe(true);
+    expect(matchesFilter(egress(1, { credential: 'a' }), { view: 'credentials', text: '' })).toBe(
+      true,
+    );
   });
 });
 

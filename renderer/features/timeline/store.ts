@@ -254,7 +254,10 @@ export const growOverview = (
     }
     if (event.kind === 'egress' || event.kind === 'dns') last.egress += 1;
     if (event.kind === 'touch') last.touches += event.count ?? 1;
-    if (event.kind === 'credential' || (event.kind === 'egress' && event.credential !== undefined)) {
+    if (
+      event.kind === 'credential' ||
+      (event.kind === 'egress' && event.credential !== undefined)
+    ) {
       last.credentials += 1;
     }
     if (isBlocked(event)) last.blocked += 1;

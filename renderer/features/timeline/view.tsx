@@ -1,4 +1,4 @@
-import { useRef, type ReactNode } from 'react';
+import { useMemo, useRef, type ReactNode } from 'react';
 import { useStore } from 'zustand';
 import {
   TIMELINE_VIEWS,
@@ -11,6 +11,7 @@ import { Button } from '../../ui/button.tsx';
 import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
 import { Segmented } from '../../ui/segmented.tsx';
 import { hasEnded } from '../sessions/store.ts';
+import { draftMatches } from './match.ts';
 import { Details } from './parts/details.tsx';
 import { FilterInput } from './parts/filter-input.tsx';
 import { OpenRequests } from './parts/open-requests.tsx';
@@ -48,7 +49,11 @@ export const TimelineView = ({
   const problem = useStore(store, (state) => state.problem);
   const loading = useStore(store, (state) => state.loading);
   const empty = useStore(store, (state) => state.rows.length === 0);
-  const openCount = useStore(store, (state) => state.open.length);
+  const allOpen = useStore(store, (state) => state.open);
+  const open = useMemo(
+    () => allOpen.filter((draft) => draftMatches(draft, filter)),
+    [allOpen, filter],
+  );
   const { setView, setText, jumpToNewest, verify } = store.getState();
   const input = useRef<HTMLInputElement>(null);
   const filterKeys = useKeys('timeline.filter');
@@ -86,7 +91,9 @@ export const TimelineView = ({
               <>
                 {TITLES[view]}{' '}
                 <span
-                  className={view === 'blocked' && counts.blocked > 0 ? styles.blocked : styles.count}
+                  className={
+                    view === 'blocked' && counts.blocked > 0 ? styles.blocked : styles.count
+                  }
                   data-testid={`timeline-count-${view}`}
                 >
                   {formatCount(counts[view])}
@@ -110,15 +117,13 @@ export const TimelineView = ({
             <ProblemNotice tried="The timeline could not be read" problem={problem} />
           </div>
         )}
-        {filter.view !== 'files' && filter.view !== 'credentials' && openCount > 0 && (
-          <OpenRequests store={store} />
-        )}
+        {open.length > 0 && <OpenRequests open={open} />}
         {empty && loading && (
           <div className={styles.notice}>
             <Waiting>Reading the timeline</Waiting>
           </div>
         )}
-        {empty && !loading && problem === undefined && openCount === 0 && (
+        {empty && !loading && problem === undefined && open.length === 0 && (
           <Empty
             title={filter.text === '' ? 'Nothing here yet' : 'Nothing fits the filter'}
             testId="timeline-empty"
@@ -135,7 +140,9 @@ export const TimelineView = ({
               )
             }
           >
-            {filter.text === '' ? EMPTY[filter.view] : 'All words of the filter must occur in an event.'}
+            {filter.text === ''
+              ? EMPTY[filter.view]
+              : 'All words of the filter must occur in an event.'}
           </Empty>
         )}
         {!empty && <Rows store={store} project={session.project} />}

@@ -242,7 +242,10 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
         tone: 'warn',
         sign: '≈',
         verdict: 'gap',
-        what: event.lost === 0 ? 'Some events were lost here' : `${plural(event.lost, 'event')} lost here`,
+        what:
+          event.lost === 0
+            ? 'Some events were lost here'
+            : `${plural(event.lost, 'event')} lost here`,
         right: event.source,
         who: event.message ?? 'What happened in between was not seen',
       };

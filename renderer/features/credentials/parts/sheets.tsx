@@ -52,7 +52,8 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
     const found: Record<string, string> = {};
     const name = text('name');
     if (!Name.safeParse(name).success) {
-      found['name'] = 'Letters, digits, dots, dashes and underscores, with a letter or digit first.';
+      found['name'] =
+        'Letters, digits, dots, dashes and underscores, with a letter or digit first.';
     }
     const full = kind === 'header' ? `header:${text('header')}` : kind;
     if (!CredentialKind.safeParse(full).success) found['header'] = 'The name of one HTTP header.';
@@ -86,12 +87,22 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
   };
 
   return (
-    <form className={styles.form} onSubmit={(event) => void submit(event)} data-testid="add-credential-form">
+    <form
+      className={styles.form}
+      onSubmit={(event) => void submit(event)}
+      data-testid="add-credential-form"
+    >
       {problem !== undefined && (
         <ProblemNotice tried="The credential was not stored" problem={problem} />
       )}
       <div className={styles.two}>
-        <TextField label="Name" name="name" placeholder="anthropic-work" error={errors['name']} required={false} />
+        <TextField
+          label="Name"
+          name="name"
+          placeholder="anthropic-work"
+          error={errors['name']}
+          required={false}
+        />
         <SelectField
           label="Kind"
           name="kind"
@@ -111,7 +122,13 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
         </SelectField>
       </div>
       {kind === 'header' && (
-        <TextField label="Header" name="header" placeholder="X-Api-Key" mono error={errors['header']} />
+        <TextField
+          label="Header"
+          name="header"
+          placeholder="X-Api-Key"
+          mono
+          error={errors['header']}
+        />
       )}
       <TextField
         label={kind === 'basic' ? 'User and password, as user:password' : 'Secret'}
@@ -170,7 +187,9 @@ const RotateForm = ({
   };
   return (
     <form className={styles.form} onSubmit={(event) => void submit(event)}>
-      {problem !== undefined && <ProblemNotice tried="The value was not replaced" problem={problem} />}
+      {problem !== undefined && (
+        <ProblemNotice tried="The value was not replaced" problem={problem} />
+      )}
       <TextField
         label="New secret"
         type="password"

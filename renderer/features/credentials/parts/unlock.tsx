@@ -25,7 +25,11 @@ export const UnlockForm = (): ReactNode => {
     setBusy(false);
   };
   return (
-    <form className={styles.form} onSubmit={(event) => void submit(event)} data-testid="unlock-form">
+    <form
+      className={styles.form}
+      onSubmit={(event) => void submit(event)}
+      data-testid="unlock-form"
+    >
       {problem !== undefined && (
         <ProblemNotice tried="The sealed file stays locked" problem={problem} />
       )}

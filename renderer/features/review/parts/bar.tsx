@@ -54,7 +54,10 @@ export const ReviewBar = ({
         </span>
       )}
       {first !== undefined && (
-        <span className={styles.run} title={escapeHostile(`${first.path}: ${first.wouldRun ?? ''}`)}>
+        <span
+          className={styles.run}
+          title={escapeHostile(`${first.path}: ${first.wouldRun ?? ''}`)}
+        >
           {formatCount(totals.wouldRun.length)} would run on your machine:{' '}
           <HostileText>{first.path}</HostileText>
         </span>

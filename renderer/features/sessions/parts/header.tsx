@@ -40,7 +40,11 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
 
   return (
     <header className={styles.header}>
-      <h1 className={styles.project} data-testid="session-project" title={escapeHostile(session.project)}>
+      <h1
+        className={styles.project}
+        data-testid="session-project"
+        title={escapeHostile(session.project)}
+      >
         <HostileText>{session.projectName}</HostileText>
       </h1>
       {session.title !== '' && (
@@ -57,7 +61,11 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
         {session.workspace}
       </span>
       {session.network === 'allow' && (
-        <span className={styles.pill} data-look="live" title="Public destinations pass without a rule">
+        <span
+          className={styles.pill}
+          data-look="live"
+          title="Public destinations pass without a rule"
+        >
           network open
         </span>
       )}
@@ -91,7 +99,10 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
         </span>
       )}
       {!session.owned && !ended && (
-        <span className={styles.when} title="It runs in another process, a glovebox run in some terminal">
+        <span
+          className={styles.when}
+          title="It runs in another process, a glovebox run in some terminal"
+        >
           runs elsewhere
         </span>
       )}

@@ -1,6 +1,10 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef, useState, type ReactNode } from 'react';
-import { ProjectPath, type HiddenFile, type ProjectInspection } from '../../../../app/contract/index.ts';
+import {
+  ProjectPath,
+  type HiddenFile,
+  type ProjectInspection,
+} from '../../../../app/contract/index.ts';
 import { useApp, useAppStore } from '../../../shell/app.ts';
 import { cx } from '../../../ui/class-names.ts';
 import { formatBytes, formatCount, formatDuration, plural } from '../../../ui/format.ts';
@@ -24,7 +28,11 @@ const pathProblem = (known: readonly HiddenFile[]) => (text: string) => {
 };
 
 /** What stays hidden, by which rule, and the user's own word on each. */
-export const HiddenList = ({ inspection }: { readonly inspection: ProjectInspection }): ReactNode => {
+export const HiddenList = ({
+  inspection,
+}: {
+  readonly inspection: ProjectInspection;
+}): ReactNode => {
   const { start } = useApp();
   const added = useAppStore('start', (state) => state.draft.hide);
   const shown = useAppStore('start', (state) => state.draft.show);
@@ -92,7 +100,11 @@ export const HiddenList = ({ inspection }: { readonly inspection: ProjectInspect
             role="list"
             aria-label="Hidden files"
           >
-            <div role="presentation" className={styles.canvas} style={{ height: virtual.getTotalSize() }}>
+            <div
+              role="presentation"
+              className={styles.canvas}
+              style={{ height: virtual.getTotalSize() }}
+            >
               {virtual.getVirtualItems().map((item) => {
                 const file = fitting[item.index];
                 if (file === undefined) return null;
@@ -110,7 +122,10 @@ export const HiddenList = ({ inspection }: { readonly inspection: ProjectInspect
                     <span className={seen ? styles.seen : styles.sign} aria-hidden="true">
                       {seen ? '!' : '✕'}
                     </span>
-                    <span className={cx('mono', sectionStyles.text)} title={escapeHostile(file.path)}>
+                    <span
+                      className={cx('mono', sectionStyles.text)}
+                      title={escapeHostile(file.path)}
+                    >
                       <HostileText>{file.directory ? `${file.path}/` : file.path}</HostileText>
                     </span>
                     <span className={styles.right}>
@@ -125,7 +140,13 @@ export const HiddenList = ({ inspection }: { readonly inspection: ProjectInspect
                             ? `Take ${escapeHostile(file.path)} off the list`
                             : `${seen ? 'Hide' : 'Show'} ${escapeHostile(file.path)}`
                         }
-                        title={file.by === 'user' ? 'Take off the list' : seen ? 'Hide it' : 'Let the session see it'}
+                        title={
+                          file.by === 'user'
+                            ? 'Take off the list'
+                            : seen
+                              ? 'Hide it'
+                              : 'Let the session see it'
+                        }
                         data-testid="hidden-toggle"
                         onClick={() => {
                           toggle(file);

@@ -24,9 +24,7 @@ export const LimitsForm = (): ReactNode => {
   const limits = chosen ?? defaultLimits(host);
   const set = (name: keyof Limits, value: string): void => {
     const { [name]: _dropped, ...rest } = limits;
-    start
-      .getState()
-      .edit({ limits: value === NONE ? rest : { ...rest, [name]: Number(value) } });
+    start.getState().edit({ limits: value === NONE ? rest : { ...rest, [name]: Number(value) } });
   };
   return (
     <Section title="Limits" testId="limits">

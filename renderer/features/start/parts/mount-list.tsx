@@ -10,7 +10,11 @@ import styles from './section.module.css';
 import { Section } from './section.tsx';
 
 /** Everything the sandbox will see, and why. */
-export const MountList = ({ inspection }: { readonly inspection: ProjectInspection }): ReactNode => {
+export const MountList = ({
+  inspection,
+}: {
+  readonly inspection: ProjectInspection;
+}): ReactNode => {
   const home = useAppStore('status', (state) => state.host?.homeFolder);
   const live = useAppStore('start', (state) => state.draft.workspace === 'live');
   const { mounts, path } = inspection;

@@ -44,8 +44,8 @@ export const ProjectPicker = (): ReactNode => {
       <div className={styles.sheet}>
         <h1 className={styles.title}>New session</h1>
         <p className={styles.sub}>
-          Choose a project folder. The next page shows what a session would see of it, and what stays
-          hidden; nothing starts before.
+          Choose a project folder. The next page shows what a session would see of it, and what
+          stays hidden; nothing starts before.
         </p>
         <form className={styles.typed} onSubmit={submit}>
           <TextField
@@ -63,7 +63,14 @@ export const ProjectPicker = (): ReactNode => {
               setError(undefined);
             }}
           />
-          <Button type="submit" look="primary" keys="↵" aria-label="Open folder" disabled={typed.trim() === ''} data-testid="open-project">
+          <Button
+            type="submit"
+            look="primary"
+            keys="↵"
+            aria-label="Open folder"
+            disabled={typed.trim() === ''}
+            data-testid="open-project"
+          >
             Open
           </Button>
         </form>

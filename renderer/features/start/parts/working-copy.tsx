@@ -23,7 +23,11 @@ const HINTS: Readonly<Record<WorkspaceMode, string>> = {
 };
 
 /** What the session works on. */
-export const WorkingCopy = ({ inspection }: { readonly inspection: ProjectInspection }): ReactNode => {
+export const WorkingCopy = ({
+  inspection,
+}: {
+  readonly inspection: ProjectInspection;
+}): ReactNode => {
   const { start } = useApp();
   const chosen = useAppStore('start', (state) => state.draft.workspace);
   const stateOf = (mode: WorkspaceMode) => inspection.modes.find((one) => one.mode === mode);
@@ -49,13 +53,18 @@ export const WorkingCopy = ({ inspection }: { readonly inspection: ProjectInspec
         })}
       />
       <p className={sectionStyles.hint}>
-        {chosen === 'live' ? <span className={sectionStyles.warn}>{HINTS.live}</span> : HINTS[chosen]}
+        {chosen === 'live' ? (
+          <span className={sectionStyles.warn}>{HINTS.live}</span>
+        ) : (
+          HINTS[chosen]
+        )}
         {missing
           .filter((mode) => mode !== 'clone')
           .map((mode) => (
             <span key={mode}>
               {' '}
-              {TITLES[mode]}: <HostileText>{stateOf(mode)?.reason ?? 'not available here'}</HostileText>.
+              {TITLES[mode]}:{' '}
+              <HostileText>{stateOf(mode)?.reason ?? 'not available here'}</HostileText>.
             </span>
           ))}
       </p>

@@ -29,7 +29,7 @@ export const SearchBar = ({
     );
   };
   return (
-    <div role="search" className={styles.bar} data-testid="terminal-search">
+    <div role="search" aria-label="Terminal" className={styles.bar} data-testid="terminal-search">
       <input
         ref={input}
         className={styles.input}

@@ -146,7 +146,8 @@ export const Details = ({
     setText(`${word.replaceAll(/\s/g, '')} ${filter.text}`);
   };
   const host = event.kind === 'egress' ? event.host : event.kind === 'dns' ? event.name : undefined;
-  const programName = program === undefined ? undefined : commandWords(program.command).split(' ')[0];
+  const programName =
+    program === undefined ? undefined : commandWords(program.command).split(' ')[0];
 
   return (
     <section className={styles.drawer} aria-label="Details" data-testid="timeline-details">
@@ -199,7 +200,9 @@ export const Details = ({
         {members.length > 0 && (
           <>
             <h4 className={styles.heading}>
-              {event.kind === 'touch' ? plural(members.length, 'file') : plural(members.length, 'time')}
+              {event.kind === 'touch'
+                ? plural(members.length, 'file')
+                : plural(members.length, 'time')}
             </h4>
             <ul className={styles.members}>
               {members.slice(0, MAX_MEMBERS).map((name) => (

@@ -45,7 +45,7 @@ export const FilterInput = ({
     );
   };
   return (
-    <div className={styles.filter} role="search">
+    <div className={styles.filter} role="search" aria-label="Timeline">
       <IconSearch size={13} className={styles.sign} aria-hidden="true" />
       {chips.map((chip, index) => (
         <span key={chip} className={styles.chip} data-testid="filter-chip">

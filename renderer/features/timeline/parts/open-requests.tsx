@@ -1,8 +1,7 @@
 import type { ReactNode } from 'react';
-import { useStore } from 'zustand';
+import type { EgressDraft } from '../../../../app/contract/index.ts';
 import { formatBytes, formatSpan } from '../../../ui/format.ts';
 import { useNow } from '../../../ui/use-now.ts';
-import type { TimelineStore } from '../store.ts';
 import { programWords, type RowWords } from '../words.ts';
 import styles from './open-requests.module.css';
 import { RowContent } from './row.tsx';
@@ -12,8 +11,7 @@ import rowStyles from './row.module.css';
 const MAX_SHOWN = 4;
 
 /** Requests under way: they have no record yet and become rows when they end. */
-export const OpenRequests = ({ store }: { readonly store: TimelineStore }): ReactNode => {
-  const open = useStore(store, (state) => state.open);
+export const OpenRequests = ({ open }: { readonly open: readonly EgressDraft[] }): ReactNode => {
   const now = useNow(1000);
   const more = open.length - MAX_SHOWN;
   return (
@@ -23,7 +21,8 @@ export const OpenRequests = ({ store }: { readonly store: TimelineStore }): Reac
           tone: 'pending',
           sign: '⋯',
           verdict: 'under way',
-          what: draft.port === 443 || draft.port === 80 ? draft.host : `${draft.host}:${draft.port}`,
+          what:
+            draft.port === 443 || draft.port === 80 ? draft.host : `${draft.host}:${draft.port}`,
           mono: false,
           more: [draft.method ?? draft.protocol, draft.path ?? ''].join(' '),
           right: formatSpan(now - Date.parse(draft.at)),

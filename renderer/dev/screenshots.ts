@@ -1,0 +1,293 @@
+// Takes pictures of every view and state, in both themes and two sizes, from the sample host, under the
+// content security policy of the real page; prints what the policy or axe has against them.
+// Run: node renderer/dev/screenshots.ts [name filter] [built]. Pictures go to GLOVEBOX_PICTURES or a fresh folder, which is printed.
+import { AxeBuilder } from '@axe-core/playwright';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { chromium, type Page } from 'playwright';
+import { build } from 'vite';
+
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+
+type Shot = {
+  readonly name: string;
+  readonly fixture: string;
+  readonly hash?: string;
+  readonly act?: (page: Page) => Promise<void>;
+};
+
+const pick = async (page: Page): Promise<void> => {
+  await page.getByTestId('recent-project').first().click();
+  await page.getByTestId('start-session').waitFor();
+};
+const MAIN = '#/session/harb0r000001';
+
+const SHOTS: readonly Shot[] = [
+  { name: 'picker', fixture: 'start' },
+  { name: 'picker-empty', fixture: 'empty' },
+  {
+    name: 'picker-failing',
+    fixture: 'failing',
+    act: async (page) => {
+      await page.getByTestId('project-path').fill('/home/me/missing');
+      await page.keyboard.press('Enter');
+      await page.getByTestId('problem').first().waitFor();
+    },
+  },
+  { name: 'start', fixture: 'start', act: pick },
+  {
+    name: 'start-changed',
+    fixture: 'full',
+    act: async (page) => {
+      await pick(page);
+      await page.getByTestId('workspace-live').click();
+      await page.getByTestId('network-allow').click();
+      await page.getByTestId('grant-switch').nth(2).click();
+      await page.getByTestId('hide-add').fill('../outside');
+      await page.getByTestId('hide-add').press('Enter');
+      await page.getByTestId('allow-add').fill('docs.example.com');
+      await page.getByTestId('allow-add').press('Enter');
+      await page.getByTestId('hidden-toggle').first().click();
+    },
+  },
+  {
+    name: 'start-no-credentials',
+    fixture: 'empty',
+    act: async (page) => {
+      await page.getByTestId('project-path').fill('/home/me/harbor-api');
+      await page.keyboard.press('Enter');
+      await page.getByTestId('start-session').waitFor();
+    },
+  },
+  { name: 'session', fixture: 'quiet', hash: MAIN },
+  { name: 'session-full', fixture: 'full', hash: MAIN },
+  {
+    name: 'session-blocked',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: (page) => page.getByTestId('timeline-view-blocked').click(),
+  },
+  {
+    name: 'session-details',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: async (page) => {
+      await page.getByTestId('timeline-filter').fill('prog:npm host:telemetry');
+      await page.getByTestId('timeline-filter').press('Enter');
+      await page.getByTestId('timeline-row').first().click();
+      await page.getByTestId('timeline-details').waitFor();
+    },
+  },
+  {
+    name: 'session-waiting',
+    fixture: 'session',
+    hash: MAIN,
+    act: async (page) => {
+      await page.getByTestId('timeline-rows').hover();
+      await page.mouse.wheel(0, 600);
+      await page.getByTestId('timeline-jump').waitFor();
+    },
+  },
+  {
+    name: 'session-no-match',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: async (page) => {
+      await page.getByTestId('timeline-filter').fill('nowhere');
+      await page.getByTestId('timeline-empty').waitFor();
+    },
+  },
+  { name: 'session-live', fixture: 'quiet', hash: '#/session/ajar00000001' },
+  { name: 'session-starting', fixture: 'quiet', hash: '#/session/start0000001' },
+  { name: 'session-failed', fixture: 'quiet', hash: '#/session/fa1ed0000001' },
+  {
+    name: 'session-search',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: async (page) => {
+      await page.locator('.xterm-helper-textarea').first().focus();
+      await page.keyboard.press('Control+Shift+F');
+      await page.keyboard.type('webhook');
+    },
+  },
+  {
+    name: 'stop-question',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: (page) => page.getByTestId('stop-session').click(),
+  },
+  { name: 'review-running', fixture: 'quiet', hash: `${MAIN}/review` },
+  {
+    name: 'review-ended',
+    fixture: 'quiet',
+    hash: '#/session/ended0000001',
+    act: async (page) => {
+      await page.getByTestId('verify-timeline').click();
+      await page.getByTestId('verify-result').waitFor();
+    },
+  },
+  {
+    name: 'review-question',
+    fixture: 'quiet',
+    hash: '#/session/ended0000001',
+    act: (page) => page.getByTestId('accept-all').click(),
+  },
+  { name: 'review-full', fixture: 'full', hash: '#/session/ended0000001' },
+  { name: 'review-empty', fixture: 'quiet', hash: '#/session/cxsed0000001' },
+  { name: 'credentials', fixture: 'quiet', hash: '#/credentials' },
+  { name: 'credentials-empty', fixture: 'empty', hash: '#/credentials' },
+  { name: 'credentials-locked', fixture: 'failing', hash: '#/credentials' },
+  {
+    name: 'credential-add',
+    fixture: 'quiet',
+    hash: '#/credentials',
+    act: async (page) => {
+      await page.getByTestId('add-credential-button').click();
+      await page.getByLabel('Kind').selectOption('header');
+      await page.getByTestId('credential-save').click();
+    },
+  },
+  {
+    name: 'credential-remove',
+    fixture: 'quiet',
+    hash: '#/credentials',
+    act: (page) => page.getByTestId('credential-remove').first().click(),
+  },
+  {
+    name: 'palette',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: (page) => page.getByTestId('open-palette').click(),
+  },
+  {
+    name: 'shortcuts',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: (page) => page.getByTestId('open-shortcuts').click(),
+  },
+  {
+    name: 'guarantees',
+    fixture: 'quiet',
+    hash: MAIN,
+    act: (page) => page.getByTestId('open-guarantees').click(),
+  },
+  {
+    name: 'status-problem',
+    fixture: 'failing',
+    act: (page) => page.getByTestId('status-engine').click(),
+  },
+  {
+    name: 'toast',
+    fixture: 'quiet',
+    hash: '#/session/ended0000001',
+    act: async (page) => {
+      await page.getByTestId('accept-all').click();
+      await page.getByTestId('confirm-accept-yes').click();
+      await page.getByTestId('toast').first().waitFor();
+    },
+  },
+  { name: 'lost', fixture: 'lost' },
+];
+
+const SIZES = [
+  { width: 1440, height: 900 },
+  { width: 1100, height: 700 },
+] as const;
+
+const root = join(import.meta.dirname, '..', '..');
+const out = process.env['GLOVEBOX_PICTURES'] ?? mkdtempSync(join(tmpdir(), 'window-pictures-'));
+const wanted = process.argv[2] ?? '';
+
+if (process.argv[3] !== 'built') {
+  await build({
+    configFile: join(root, 'renderer/vite.config.ts'),
+    mode: 'fixture',
+    logLevel: 'error',
+  });
+}
+const server = createServer((request, response) => {
+  const path = new URL(request.url ?? '/', 'http://here').pathname;
+  const file = path === '/' ? '/index.html' : path;
+  try {
+    const body = readFileSync(join(root, 'dist/renderer-fixture', file));
+    response.writeHead(200, {
+      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'content-security-policy': CSP,
+    });
+    response.end(body);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const browser = await chromium.launch({
+  executablePath: process.env['GLOVEBOX_CHROMIUM'] ?? '/usr/bin/chromium',
+  args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+});
+
+const complaints = new Map<string, Set<string>>();
+const complain = (shot: string, words: string): void => {
+  const shots = complaints.get(words) ?? new Set();
+  complaints.set(words, shots.add(shot));
+};
+
+for (const colorScheme of ['dark', 'light'] as const) {
+  for (const viewport of SIZES) {
+    const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
+    for (const shot of SHOTS.filter(({ name }) => name.includes(wanted))) {
+      const label = `${shot.name}-${colorScheme}-${viewport.width}`;
+      const page = await context.newPage();
+      page.setDefaultTimeout(4_000);
+      page.on('console', (message) => {
+        if (message.type() === 'error' || message.type() === 'warning')
+          complain(label, message.text());
+      });
+      page.on('pageerror', (error) => {
+        complain(label, error.message);
+      });
+      await page.goto(`${origin}/?fixture=${shot.fixture}${shot.hash ?? ''}`);
+      await page.locator('#root > *').first().waitFor();
+      await page.waitForTimeout(450);
+      try {
+        await shot.act?.(page);
+      } catch (failure) {
+        complain(label, `could not act: ${String(failure).slice(0, 200)}`);
+      }
+      await page.waitForTimeout(250);
+      await page.screenshot({ path: join(out, `${label}.png`) });
+      if (viewport.width === 1440) {
+        const { violations } = await new AxeBuilder({ page }).exclude('.xterm').analyze();
+        for (const { id, nodes } of violations) {
+          complain(
+            label,
+            `axe ${id}: ${nodes
+              .slice(0, 3)
+              .map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`)
+              .join(' | ')}`,
+          );
+        }
+      }
+      await page.close();
+    }
+    await context.close();
+  }
+}
+await browser.close();
+server.close();
+console.log(out);
+for (const [words, shots] of complaints) {
+  console.log(
+    `\n${words}\n   in ${Array.from(shots).slice(0, 5).join(', ')}${shots.size > 5 ? ` and ${shots.size - 5} more` : ''}`,
+  );
+}
