@@ -84,6 +84,12 @@ describe('glovebox run', () => {
     expect(ran).toEqual({ status: 0, out: `${expected}  -\n`, err: '' });
   });
 
+  it('ends with 127 where the command is not there, and says so on standard error only', async () => {
+    const ran = await glovebox(['run', '--quiet', '--', 'no-such-command-here']);
+    expect(ran).toMatchObject({ status: 127, out: '' });
+    expect(ran.err).toContain('no-such-command-here');
+  });
+
   it('keeps the project as it is until its changes are accepted', async () => {
     const script = 'cat .env; echo two >> a.txt; echo new > b.txt';
     const file = join(folder, 'timeline.jsonl');

@@ -39,6 +39,18 @@ export type ProgramDeps = {
   readonly append: (drafts: readonly TimelineDraft[]) => void;
 };
 
+/**
+ * A shell that becomes the command. Engines differ in what they make of a command that is not there;
+ * a shell says it on standard error and ends with 127, or 126 where it may not be run (POSIX sh, 2.8.2).
+ */
+const throughShell = (command: Command): Command => [
+  '/bin/sh',
+  '-c',
+  'exec "$@"',
+  'sh',
+  ...command,
+];
+
 /** Starts a command in the sandbox and puts its start and its exit on the record. */
 const start = async (
   deps: ProgramDeps,
@@ -48,7 +60,7 @@ const start = async (
 ): Promise<Result<Exec, Failure<Code>>> => {
   const startedAt = deps.clock.monotonic();
   const spec: ExecSpec = {
-    command,
+    command: throughShell(command),
     env: parts.env,
     workingFolder: parts.project,
     user: parts.user,
