@@ -4,7 +4,7 @@ import type {
   SessionSummary,
   StartStep,
 } from '../../app/contract/index.ts';
-import { formatSpan, plural } from './format.ts';
+import { plural } from './format.ts';
 
 export const ASSISTANT_TITLES: Readonly<Record<AssistantName, string>> = {
   'claude-code': 'Claude Code',
@@ -34,14 +34,13 @@ export const MOUNT_WORDS: Readonly<Record<MountNote['how'], string>> = {
 };
 
 /** The second line of a session in the list. */
-export const sessionWords = (session: SessionSummary, now: number): string => {
-  const age = formatSpan(now - Date.parse(session.startedAt));
+export const sessionWords = (session: SessionSummary): string => {
   const name = session.title === '' ? '' : `${session.title} · `;
   switch (session.state) {
     case 'starting':
       return session.progress?.message ?? 'starting';
     case 'running':
-      return `${name}${age}`;
+      return session.title === '' ? 'running' : session.title;
     case 'stopping':
       return `${name}stopping`;
     case 'review':

@@ -65,11 +65,11 @@ const ChangeRow = ({ change }: { readonly change: FileChange }): ReactNode => {
       </span>
       <span className={styles.word}>{WORDS[change.change]}</span>
       <span className={styles.lines}>
-        {change.added !== undefined && (
-          <span className={styles.plus}>+{formatCount(change.added)}</span>
+        {(change.added ?? 0) > 0 && (
+          <span className={styles.plus}>+{formatCount(change.added ?? 0)}</span>
         )}
-        {change.removed !== undefined && (
-          <span className={styles.minus}>−{formatCount(change.removed)}</span>
+        {(change.removed ?? 0) > 0 && (
+          <span className={styles.minus}>−{formatCount(change.removed ?? 0)}</span>
         )}
         {change.added === undefined &&
           change.removed === undefined &&
@@ -94,7 +94,7 @@ const ChangeList = ({ changes }: { readonly changes: readonly FileChange[] }): R
     estimateSize: (index) => {
       const change = changes[index];
       const notes = change === undefined ? 0 : notesOf(change).length;
-      return ROW_PX + notes * NOTE_PX + (notes > 0 ? 5 : 0);
+      return ROW_PX + notes * NOTE_PX;
     },
     getItemKey: (index) => changes[index]?.path ?? index,
     overscan: 12,
@@ -350,7 +350,7 @@ export const ReviewView = ({
               </Button>
               <span className={styles.actionHint}>
                 {totals.heldBack > 0
-                  ? `${plural(totals.heldBack, 'change')} stay${totals.heldBack === 1 ? 's' : ''} behind: they would run on your machine.`
+                  ? `${plural(totals.heldBack, 'change')} held back, because of what would run on your machine.`
                   : 'Kept until you decide.'}
               </span>
             </div>

@@ -77,7 +77,7 @@ const SessionRow = ({
               {' · '}
             </>
           )}
-          <HostileText>{sessionWords(session, now)}</HostileText>
+          <HostileText>{sessionWords(session)}</HostileText>
         </small>
       </button>
     </li>

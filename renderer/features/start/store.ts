@@ -62,7 +62,7 @@ export const createStartStore = (client: WireClient): StartStore =>
         client.call('assistant.list', {}),
       ]);
       set({
-        recent: recent.ok ? recent.value : [],
+        recent: recent.ok ? recent.value : get().recent,
         ...(assistants.ok ? { assistants: assistants.value } : { problem: assistants.error }),
       });
     },

@@ -31,13 +31,14 @@ export const StartPage = (): ReactNode => {
   const startButton = useRef<HTMLButtonElement>(null);
   const vaultState = host?.vault.state;
   const engineState = host?.engine.state;
+  const connected = useAppStore('status', (state) => state.connection.type);
 
   useEffect(() => {
     void start.getState().load();
-  }, [start, engineState]);
+  }, [start, engineState, connected]);
   useEffect(() => {
     void credentials.getState().load();
-  }, [credentials, vaultState]);
+  }, [credentials, vaultState, connected]);
   useEffect(() => {
     start.getState().suggest(list);
   }, [start, list, assistants, draft.assistant]);

@@ -5,12 +5,11 @@ import { Terminal, type ITheme } from '@xterm/xterm';
 import type { TerminalSize } from '../../../app/contract/index.ts';
 import type { Scope } from '../../../app/kit/index.ts';
 import { readColours } from '../../ui/colour.ts';
+import { cleanPaste } from './paste.ts';
 import { createStylesDocument, withStandIns } from './styles-document.ts';
 
 /** Lines kept above the screen. */
 export const SCROLLBACK_LINES = 5_000;
-/** Most characters of one paste. */
-export const MAX_PASTE_CHARS = 4 * 1024 * 1024;
 
 export type WidgetOptions = {
   readonly mac: boolean;
@@ -86,13 +85,6 @@ const themeNow = (): ITheme => {
     selectionBackground: red < 128 ? '#2b5550' : '#bfe3de',
   };
 };
-
-/** What a paste may carry: text, tabs and line ends. An escape in it could end a bracketed paste early and type commands. */
-export const cleanPaste = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- these are what is taken out
-  text
-    .slice(0, MAX_PASTE_CHARS)
-    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g, '');
 
 /** Makes one terminal widget in `parent`. What it shows is hostile: it answers no reports about itself beyond the usual, opens nothing, copies nothing by itself. */
 export const createWidget = (

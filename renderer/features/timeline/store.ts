@@ -67,6 +67,8 @@ export const createTimelineStore = (
   scope: Scope,
 ): TimelineStore => {
   const { client, clock } = deps;
+  /** Someone reads the list, so nothing in it may move. */
+  let reading = false;
   /** Highest number that may be shown; undefined while nothing holds the list. */
   let limit: number | undefined;
   let heldOpen: readonly EgressDraft[] | undefined;
@@ -99,13 +101,21 @@ export const createTimelineStore = (
         set({ loading: false, problem: answer.error });
         return;
       }
-      limit = undefined;
       const page = addOlder(EMPTY_RING, answer.value.events, answer.value.more);
       // What came over the stream meanwhile may be newer than the page.
       const newest = page.events.at(-1)?.seq ?? 0;
+      limit = reading ? newest : undefined;
       const fresh = arrived.filter((event) => event.seq > newest && matchesFilter(event, filter));
       arrived = [];
-      set({ loading: false, counts: answer.value.counts, ...show(addNewer(page, fresh)) });
+      const next = show(addNewer(page, fresh));
+      const { selected } = get();
+      const kept = next.rows?.some((row) => row.key === selected) === true;
+      set({
+        loading: false,
+        counts: answer.value.counts,
+        ...next,
+        ...(kept ? {} : { selected: undefined }),
+      });
     };
 
     const flush = (): void => {
@@ -179,13 +189,15 @@ export const createTimelineStore = (
         refilter({ ...get().filter, text: text.slice(0, 512) }, FILTER_PAUSE_MS);
       },
       hold: (held) => {
-        if (held === (limit !== undefined)) return;
+        if (held === reading) return;
+        reading = held;
         const { ring } = get();
         limit = held ? (ring.events.at(-1)?.seq ?? 0) : undefined;
         heldOpen = held ? get().open : undefined;
         set({ open: heldOpen ?? liveOpen, ...(ring.cutNewest ? {} : show(ring)) });
       },
       jumpToNewest: () => {
+        reading = false;
         limit = undefined;
         heldOpen = undefined;
         set({ open: liveOpen });

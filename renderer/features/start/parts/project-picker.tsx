@@ -25,9 +25,10 @@ export const ProjectPicker = (): ReactNode => {
   const [typed, setTyped] = useState('');
   const [error, setError] = useState<string | undefined>();
   const { browse, choose } = start.getState();
+  const connected = useAppStore('status', (state) => state.connection.type);
   useEffect(() => {
     if (start.getState().listing === undefined) void start.getState().browse(undefined);
-  }, [start]);
+  }, [start, connected]);
 
   const submit = (event: FormEvent): void => {
     event.preventDefault();

@@ -42,7 +42,7 @@ export const RowContent = ({
       {words.firstSeen && <span className={styles.new}>NEW</span>}
       {words.right}
     </span>
-    <span className={styles.who}>
+    <span className={cx(styles.who, words.figures === undefined && styles.wide)}>
       {words.credential !== undefined && (
         <>
           <span className={styles.credential}>{words.credential}</span>{' '}
@@ -50,7 +50,7 @@ export const RowContent = ({
       )}
       <HostileText>{words.who}</HostileText>
     </span>
-    <span className={styles.figures}>{words.figures}</span>
+    {words.figures !== undefined && <span className={styles.figures}>{words.figures}</span>}
     {words.reason !== undefined && (
       <span className={styles.reason}>
         <HostileText>{words.reason}</HostileText>

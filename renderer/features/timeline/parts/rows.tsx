@@ -105,7 +105,7 @@ export const Rows = ({
   };
 
   return (
-    <>
+    <div className={styles.frame}>
       {waiting > 0 && (
         <button
           type="button"
@@ -177,6 +177,6 @@ export const Rows = ({
         </div>
         {loadingOlder && <p className={styles.older}>Reading older events</p>}
       </div>
-    </>
+    </div>
   );
 };
