@@ -20,6 +20,7 @@ import { isoTime, randomId } from '../../app/kit/index.ts';
 import { isBlocked, matchesFilter } from '../features/timeline/match.ts';
 import { createWirePair } from '../wire/pair.ts';
 import * as sample from './sample-data.ts';
+import { SCREEN } from './sample-screen.ts';
 
 // A host of sample data inside the page, for looking at the window while it is built. It is reached by
 // `?fixture=NAME` in development only and is no part of a build.
@@ -327,7 +328,7 @@ const createFixture = (fixture: Fixture) => {
       };
     },
     terminal: (_input, send) => {
-      send({ type: 'snapshot', size: { columns: 80, rows: 30 }, base64: toBase64(sample.SCREEN) });
+      send({ type: 'snapshot', size: { columns: 80, rows: 30 }, base64: toBase64(SCREEN) });
       return () => undefined;
     },
   };

@@ -593,39 +593,3 @@ export const longStory = (count: number): readonly TimelineDraft[] =>
 
 export const numbered = (drafts: readonly TimelineDraft[], of: SessionId): TimelineEvent[] =>
   drafts.map((draft, index) => ({ ...draft, seq: index + 1, session: of }));
-
-const C = {
-  dim: '\u001b[90m',
-  b: '\u001b[1m',
-  g: '\u001b[36m',
-  r: '\u001b[31m',
-  y: '\u001b[33m',
-  p: '\u001b[35m',
-  o: '\u001b[0m',
-};
-export const SCREEN = [
-  `${C.p}✻${C.o} ${C.b}Welcome to Claude Code${C.o}`,
-  `  ${C.dim}/home/me/harbor-api${C.o}`,
-  '',
-  `${C.dim}>${C.o} the webhook tests fail one time in five, find out why`,
-  '',
-  `${C.g}●${C.o} I'll run the suite a few times and read the retry code.`,
-  '',
-  `${C.g}●${C.o} ${C.b}Bash${C.o}(npm test -- --grep webhook)`,
-  `  ⎿  42 passing, ${C.r}1 failing${C.o}`,
-  '     Error: expected 3 deliveries, got 2',
-  '',
-  `${C.g}●${C.o} ${C.b}Read${C.o}(src/webhooks/retry.ts)`,
-  '  ⎿  Read 118 lines',
-  '',
-  `${C.g}●${C.o} The back-off uses wall-clock time. A fake clock would make it`,
-  '  exact; I’ll add one. \u001b]8;;https://example.com/docs\u0007The docs\u001b]8;;\u0007 agree.',
-  '',
-  `${C.g}●${C.o} ${C.b}Bash${C.o}(npm install --save-dev @sinonjs/fake-timers)`,
-  `  ⎿  ${C.y}Refused: telemetry.pkgstats.dev (egress.no-rule)${C.o}`,
-  '',
-  `${C.dim}╭──────────────────────────────────────────────────────────────╮${C.o}`,
-  `${C.dim}│${C.o} >                                                            ${C.dim}│${C.o}`,
-  `${C.dim}╰──────────────────────────────────────────────────────────────╯${C.o}`,
-  '',
-].join('\r\n');

@@ -1,3 +1,4 @@
+import { assertNever } from '../../app/kit/index.ts';
 import { useEffect, type ReactNode } from 'react';
 import { CredentialSheets } from '../features/credentials/parts/sheets.tsx';
 import { CredentialsPage } from '../features/credentials/view.tsx';
@@ -37,6 +38,8 @@ const Page = (): ReactNode => {
       return <CredentialsPage />;
     case 'session':
       return <SessionPage key={place.id} id={place.id} pane={place.pane} />;
+    default:
+      return assertNever(place, 'a place');
   }
 };
 

@@ -31,7 +31,7 @@ export const Palette = (): ReactNode => {
   const [open, setOpen] = useState(false);
   const [query, setQuery] = useState('');
   const [at, setAt] = useState(0);
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const id = useId();
   const { platform, navigation } = useApp();
   const actions = useActions();
@@ -113,7 +113,7 @@ export const Palette = (): ReactNode => {
           {entries.length === 0 ? (
             <p className={styles.none}>Nothing of that name here.</p>
           ) : (
-            <ul
+            <div
               ref={list}
               id={`${id}-list`}
               className={styles.list}
@@ -121,7 +121,8 @@ export const Palette = (): ReactNode => {
               aria-label="Found"
             >
               {entries.map((entry, index) => (
-                <li
+                // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the field has the focus and the keys of its options
+                <div
                   key={entry.id}
                   id={`${id}-${entry.id}`}
                   role="option"
@@ -141,9 +142,9 @@ export const Palette = (): ReactNode => {
                     <HostileText>{entry.detail}</HostileText>
                   </span>
                   {entry.keys !== undefined && <Kbd keys={entry.keys} />}
-                </li>
+                </div>
               ))}
-            </ul>
+            </div>
           )}
         </Base.Popup>
       </Base.Portal>

@@ -19,6 +19,8 @@ const useOpenSession = (id: SessionId): OpenSession | undefined => {
   const [open, setOpen] = useState<OpenSession | undefined>();
   useEffect(() => {
     const scope = createScope(`session ${id}`);
+    // The stores own subscriptions, so they begin and end with the effect, not with a render.
+    // oxlint-disable-next-line react/set-state-in-effect
     setOpen(app.openSession(id, scope));
     return () => {
       void scope.close();

@@ -4,7 +4,7 @@ import styles from './hostile-text.module.css';
 // Control characters, marks that turn the direction, invisible and filler characters, tags, lone surrogates:
 // what can make a path or a host read as another one.
 const HOSTILE =
-  // oxlint-disable-next-line no-control-regex -- these are what is searched for
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- these are what is searched for
   /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|[\u{e0000}-\u{e0fff}]|\p{Cs}/gu;
 
 export type TextPart = { readonly text: string; readonly escaped: boolean };
@@ -39,19 +39,18 @@ export const escapeHostile = (text: string): string =>
 /** Text that something inside the sandbox (or a server) chose: text nodes only, kept apart from what stands beside it. */
 export const HostileText = ({ children }: { readonly children: string }): ReactNode => {
   const parts = splitHostile(children);
-  let at = 0;
   return (
     <bdi dir="ltr">
-      {parts.map((part) => {
-        at += part.text.length;
-        return part.escaped ? (
-          <span key={at} className={styles.escaped}>
+      {parts.map((part, index) =>
+        part.escaped ? (
+          // oxlint-disable-next-line react/no-array-index-key -- the parts of one text have no other name
+          <span key={index} className={styles.escaped}>
             {part.text}
           </span>
         ) : (
           part.text
-        );
-      })}
+        ),
+      )}
     </bdi>
   );
 };

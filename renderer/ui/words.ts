@@ -4,6 +4,7 @@ import type {
   SessionSummary,
   StartStep,
 } from '../../app/contract/index.ts';
+import { assertNever } from '../../app/kit/index.ts';
 import { plural } from './format.ts';
 
 export const ASSISTANT_TITLES: Readonly<Record<AssistantName, string>> = {
@@ -51,5 +52,7 @@ export const sessionWords = (session: SessionSummary): string => {
       return `${name}nothing left to decide`;
     case 'failed':
       return `could not start${session.problem === undefined ? '' : ` · ${session.problem.code}`}`;
+    default:
+      return assertNever(session.state, 'the state of a session');
   }
 };

@@ -279,7 +279,7 @@ export const createWireClient = (deps: WireClientDeps, scope: Scope): WireClient
         stream,
         input,
         // The map forgets which stream it is; `stream` remembers, and items are parsed by it.
-        observer: observer as unknown as StreamObserver<StreamName>,
+        observer,
         id: nextId++,
         last: undefined,
         started: false,

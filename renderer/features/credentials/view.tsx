@@ -28,7 +28,7 @@ export const CredentialsPage = (): ReactNode => {
   const now = useNow(60_000);
   const vaultState = vault?.state;
   useEffect(() => {
-    void load();
+    if (vaultState !== undefined) void load();
   }, [load, vaultState]);
   const canAdd = vault?.state === 'open';
   const add = (): void => {

@@ -11,6 +11,7 @@ import { formatBytes, formatCount, formatSpan, plural } from '../../ui/format.ts
 import { escapeHostile, HostileText } from '../../ui/hostile-text.tsx';
 import { IconReview } from '../../ui/icons.ts';
 import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
+import { useNow } from '../../ui/use-now.ts';
 import { ASSISTANT_TITLES } from '../../ui/words.ts';
 import { hasEnded } from '../sessions/store.ts';
 import type { TimelineStore } from '../timeline/store.ts';
@@ -182,7 +183,7 @@ export const ReviewView = ({
   const forgetKeys = useKeys('review.forget');
   const { state } = session;
   useEffect(() => {
-    void store.getState().load();
+    if (state !== 'starting') void store.getState().load();
   }, [store, state]);
 
   const changes = set?.changes ?? [];
@@ -216,9 +217,9 @@ export const ReviewView = ({
   };
   const marked = changes.filter((change) => notesOf(change).length > 0);
   const shown = onlyMarked ? marked : changes;
-  const took = formatSpan(
-    Date.parse(session.endedAt ?? new Date().toISOString()) - Date.parse(session.startedAt),
-  );
+  const now = useNow(60_000);
+  const end = session.endedAt === undefined ? now : Date.parse(session.endedAt);
+  const took = formatSpan(end - Date.parse(session.startedAt));
 
   return (
     <div className={styles.review} data-testid="review">

@@ -39,10 +39,31 @@ describe('start draft', () => {
     } as const;
     const info = { ...assistant, kinds: ['anthropic'], hosts: [] };
     expect(suggestGrants(EMPTY_DRAFT, info, [other, work])).toEqual({
-      'anthropic-work': { on: true, hosts: undefined },
+      'anthropic-work': { on: true, hosts: undefined, suggested: true },
     });
     const off = { ...EMPTY_DRAFT, grants: { 'anthropic-work': { on: false, hosts: undefined } } };
     expect(suggestGrants(off, info, [work])).toBe(off.grants);
+  });
+
+  it('takes its own suggestion back when another assistant is chosen, and leaves what the user chose', () => {
+    const codex = {
+      name: 'codex',
+      title: 'Codex',
+      image: 'ready' as const,
+      kinds: ['openai'],
+      hosts: [],
+    };
+    const draft = {
+      ...EMPTY_DRAFT,
+      grants: {
+        'anthropic-work': { on: true, hosts: undefined, suggested: true },
+        internal: { on: true, hosts: ['a.b'] },
+      },
+    };
+    const info = { ...codex, name: 'codex' as const };
+    expect(suggestGrants(draft, info, [work, other])).toEqual({
+      internal: { on: true, hosts: ['a.b'] },
+    });
   });
 
   it('does not start without a folder, or with a credential that is for no host', () => {

@@ -12,7 +12,12 @@ import type {
 } from '../../../app/contract/index.ts';
 
 /** Whether one credential goes along, and for which hosts where the user changed them. */
-export type GrantDraft = { readonly on: boolean; readonly hosts: readonly string[] | undefined };
+export type GrantDraft = {
+  readonly on: boolean;
+  readonly hosts: readonly string[] | undefined;
+  /** Switched on by us for the chosen assistant; goes when another is chosen. */
+  readonly suggested?: boolean;
+};
 
 /** What the user has laid out for the next session. */
 export type Draft = {
@@ -97,8 +102,14 @@ export const suggestGrants = (
   const fitting = (assistant?.kinds ?? [])
     .map((kind) => credentials.find((credential) => credential.kind === kind))
     .find((credential) => credential !== undefined);
-  if (fitting === undefined || draft.grants[fitting.name] !== undefined) return draft.grants;
-  return { ...draft.grants, [fitting.name]: { on: true, hosts: undefined } };
+  if (fitting !== undefined && draft.grants[fitting.name]?.suggested === true) return draft.grants;
+  const kept = Object.entries(draft.grants).filter(([, grant]) => grant.suggested !== true);
+  const own = Object.fromEntries(kept);
+  if (fitting === undefined || own[fitting.name] !== undefined) {
+    return kept.length === Object.keys(draft.grants).length ? draft.grants : own;
+  }
+  return { ...own, [fitting.name]: { on: true, hosts: undefined, suggested: true } };
+};
 };
 
 /** What keeps the session from starting, in words, first the most important. */

@@ -34,7 +34,10 @@ export type Start = {
   readonly leave: () => void;
   readonly edit: (change: Partial<Draft>) => void;
   /** Switches the fitting credential on once list and assistant are known. */
-  readonly suggest: (credentials: readonly CredentialSummary[] | undefined) => void;
+  readonly suggest: (
+    assistant: AssistantInfo | undefined,
+    credentials: readonly CredentialSummary[] | undefined,
+  ) => void;
   readonly start: (
     credentials: readonly CredentialSummary[],
     host: HostStatus | undefined,
@@ -117,10 +120,10 @@ export const createStartStore = (client: WireClient): StartStore =>
     edit: (change) => {
       set({ draft: { ...get().draft, ...change } });
     },
-    suggest: (credentials) => {
-      const { draft, assistants } = get();
-      const assistant = assistants?.find(({ name }) => name === draft.assistant);
-      const grants = suggestGrants(draft, assistant, credentials ?? []);
+    suggest: (assistant, credentials) => {
+      if (assistant === undefined || credentials === undefined) return;
+      const { draft } = get();
+      const grants = suggestGrants(draft, assistant, credentials);
       if (grants !== draft.grants) set({ draft: { ...draft, grants } });
     },
     start: async (credentials, host) => {

@@ -25,6 +25,7 @@ export const StartPage = (): ReactNode => {
   const assistants = useAppStore('start', (state) => state.assistants);
   const starting = useAppStore('start', (state) => state.starting);
   const problem = useAppStore('start', (state) => state.problem);
+  const assistant = assistants?.find((one) => one.name === draft.assistant);
   const list = useAppStore('credentials', (state) => state.list);
   const host = useAppStore('status', (state) => state.host);
   const keys = useKeys('session.start');
@@ -34,14 +35,15 @@ export const StartPage = (): ReactNode => {
   const connected = useAppStore('status', (state) => state.connection.type);
 
   useEffect(() => {
-    void start.getState().load();
+    // Asked again when the engine comes or goes, because that decides which images are known.
+    if (connected !== 'lost' && engineState !== 'checking') void start.getState().load();
   }, [start, engineState, connected]);
   useEffect(() => {
-    void credentials.getState().load();
+    if (connected !== 'lost' && vaultState !== undefined) void credentials.getState().load();
   }, [credentials, vaultState, connected]);
   useEffect(() => {
-    start.getState().suggest(list);
-  }, [start, list, assistants, draft.assistant]);
+    start.getState().suggest(assistant, list);
+  }, [start, list, assistant]);
 
   const inspection = inspectionOf(project);
   const blocks = startBlocks(draft, inspection, list ?? [], host);
@@ -61,7 +63,6 @@ export const StartPage = (): ReactNode => {
   if (project.type === 'none') return <ProjectPicker />;
   const home = host?.homeFolder;
   const name = inspection?.name ?? project.path.slice(project.path.lastIndexOf('/') + 1);
-  const assistant = assistants?.find((one) => one.name === draft.assistant);
   const git = inspection?.git;
   return (
     <div className={styles.page} data-pane="page" data-testid="start-page">

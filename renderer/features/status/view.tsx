@@ -1,5 +1,6 @@
 import { useState, type ReactNode } from 'react';
 import type { HostStatus, Problem } from '../../../app/contract/index.ts';
+import { assertNever } from '../../../app/kit/index.ts';
 import { useApp, useAppStore } from '../../shell/app.ts';
 import { nextTheme } from '../../shell/settings.ts';
 import { useAction, useActions, useKeys } from '../../shell/shortcuts.ts';
@@ -7,7 +8,7 @@ import { Button, IconButton } from '../../ui/button.tsx';
 import { cx } from '../../ui/class-names.ts';
 import { Dialog } from '../../ui/dialog.tsx';
 import { plural } from '../../ui/format.ts';
-import { HostileText } from '../../ui/hostile-text.tsx';
+import { escapeHostile, HostileText } from '../../ui/hostile-text.tsx';
 import {
   IconKey,
   IconKeyboard,
@@ -49,6 +50,8 @@ const engineLine = ({ engine }: HostStatus): Line => {
           message: 'The container engine stopped answering.',
         },
       };
+    default:
+      return assertNever(engine.state, 'the state of the engine');
   }
 };
 
@@ -91,7 +94,8 @@ const StatusLine = ({
     className={styles.line}
     data-testid={testId}
     data-tone={line.tone}
-    title={line.text}
+    title={escapeHostile(line.text)}
+    aria-label={escapeHostile(line.text)}
     onClick={onPress}
   >
     <i className={cx(styles.dot, styles[line.tone])} aria-hidden="true" />

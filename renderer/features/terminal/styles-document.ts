@@ -4,9 +4,12 @@
 
 type Create = (name: string, options?: ElementCreationOptions) => HTMLElement;
 
+/** The browser's own, whatever stands before it on the page's document just now. */
+const ownCreate = (): Create => Reflect.get(Document.prototype, 'createElement');
+
 const styleStandIn = (page: Document): HTMLElement => {
   const sheet = new CSSStyleSheet();
-  const element = (Document.prototype.createElement as Create).call(page, 'meta');
+  const element = ownCreate().call(page, 'meta');
   let text = '';
   page.adoptedStyleSheets.push(sheet);
   Object.defineProperty(element, 'textContent', {
@@ -38,9 +41,8 @@ const withCssom = <E extends HTMLElement>(element: E): E => {
 const createOf =
   (page: Document): Create =>
   (name, options) => {
-    const create = Document.prototype.createElement as Create;
     if (name === 'style') return styleStandIn(page);
-    const element = create.call(page, name, options);
+    const element = ownCreate().call(page, name, options);
     return name === 'span' ? withCssom(element) : element;
   };
 

@@ -1,4 +1,4 @@
-import { useEffect, useState, type ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
 import type { SessionSummary, TerminalId } from '../../../app/contract/index.ts';
 import { useApp } from '../../shell/app.ts';
 import { useAction, useKeys } from '../../shell/shortcuts.ts';
@@ -46,10 +46,6 @@ export const TerminalView = ({
     },
     terminals.length > 1,
   );
-  // A terminal that was shown first and then replaced keeps its place by its id.
-  useEffect(() => {
-    if (chosen === undefined && terminals[0] !== undefined) setChosen(terminals[0].id);
-  }, [chosen, terminals]);
 
   return (
     <>

@@ -1,4 +1,5 @@
 import type { TimelineEvent } from '../../../app/contract/index.ts';
+import { assertNever } from '../../../app/kit/index.ts';
 
 /** Most events one row may stand for, so that a long run still shows that time passes. */
 export const MAX_FOLD = 200;
@@ -41,8 +42,14 @@ const foldKey = (event: TimelineEvent): string | undefined => {
           ? ['look', event.op, folderOf(event.path), event.program?.pid, program]
           : ['touch', event.verdict, event.op, event.path, event.to, program],
       );
-    default:
+    case 'credential':
+    case 'process':
+    case 'session':
+    case 'policy':
+    case 'gap':
       return undefined;
+    default:
+      return assertNever(event, 'folding an event');
   }
 };
 

@@ -5,6 +5,7 @@ import type {
   TimelineFilter,
   TimelineView,
 } from '../../../app/contract/index.ts';
+import { assertNever } from '../../../app/kit/index.ts';
 
 /** True for what was refused or tripped: what the Blocked view shows. */
 export const isBlocked = (event: TimelineEvent): boolean => {
@@ -28,6 +29,8 @@ const inView = (event: TimelineEvent, view: TimelineView): boolean => {
       );
     case 'blocked':
       return isBlocked(event);
+    default:
+      return assertNever(view, 'a view of the timeline');
   }
 };
 

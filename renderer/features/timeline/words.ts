@@ -1,4 +1,5 @@
 import { CODES, type Program, type TimelineEvent } from '../../../app/contract/index.ts';
+import { assertNever } from '../../../app/kit/index.ts';
 import { formatBytes, formatDuration, plural } from '../../ui/format.ts';
 import type { FoldedRow } from './fold.ts';
 
@@ -249,5 +250,7 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
         right: event.source,
         who: event.message ?? 'What happened in between was not seen',
       };
+    default:
+      return assertNever(event, 'an event in words');
   }
 };

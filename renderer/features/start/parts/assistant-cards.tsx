@@ -1,5 +1,6 @@
 import { useRef, type ReactNode } from 'react';
 import { ASSISTANTS, type AssistantInfo } from '../../../../app/contract/index.ts';
+import { assertNever } from '../../../../app/kit/index.ts';
 import { useApp, useAppStore } from '../../../shell/app.ts';
 import { cx } from '../../../ui/class-names.ts';
 import { ASSISTANT_TITLES } from '../../../ui/words.ts';
@@ -16,6 +17,8 @@ const stateWords = (info: AssistantInfo | undefined): string => {
       return `${version}builds once`;
     case 'unknown':
       return `${version}no engine to ask`;
+    default:
+      return assertNever(info.image, 'the image of an assistant');
   }
 };
 

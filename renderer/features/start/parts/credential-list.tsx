@@ -63,8 +63,9 @@ const CredentialRow = ({
   const hosts = hostsOf(credential, grant);
   const set = (change: { on?: boolean; hosts?: readonly string[] }): void => {
     const { draft, edit } = start.getState();
-    const was = draft.grants[credential.name] ?? { on: false, hosts: undefined };
-    edit({ grants: { ...draft.grants, [credential.name]: { ...was, ...change } } });
+    const { on: wasOn = false, hosts: wereHosts } = draft.grants[credential.name] ?? {};
+    const next = { on: wasOn, hosts: wereHosts, ...change };
+    edit({ grants: { ...draft.grants, [credential.name]: next } });
   };
   const open = on && (editing || credential.hosts.length === 0);
   return (

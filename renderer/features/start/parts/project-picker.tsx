@@ -27,6 +27,7 @@ export const ProjectPicker = (): ReactNode => {
   const { browse, choose } = start.getState();
   const connected = useAppStore('status', (state) => state.connection.type);
   useEffect(() => {
+    if (connected === 'lost') return;
     if (start.getState().listing === undefined) void start.getState().browse(undefined);
   }, [start, connected]);
 

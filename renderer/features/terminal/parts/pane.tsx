@@ -36,7 +36,6 @@ export const TerminalPane = ({
   const [hovered, setHovered] = useState<string | undefined>();
   const [searching, setSearching] = useState(false);
   const screenReader = useAppStore('settings', (settings_) => settings_.screenReader);
-  const theme = useAppStore('settings', (settings_) => settings_.theme);
   const sessionId = session.id;
   const terminalId = terminal.id;
   const label = `Terminal: ${terminal.title}`;
@@ -104,14 +103,15 @@ export const TerminalPane = ({
     widget?.setScreenReader(screenReader);
   }, [widget, screenReader]);
   useEffect(() => {
-    widget?.retheme();
     const system = matchMedia('(prefers-color-scheme: dark)');
     const retheme = (): void => widget?.retheme();
     system.addEventListener('change', retheme);
+    const stop = settings.subscribe(retheme);
     return () => {
+      stop();
       system.removeEventListener('change', retheme);
     };
-  }, [widget, theme]);
+  }, [widget, settings]);
   useEffect(() => {
     if (!shown || widget === undefined) return;
     widget.fit();

@@ -1,6 +1,7 @@
 import { useMemo, type ReactNode } from 'react';
 import { useStore } from 'zustand';
 import { CODES, type TimelineEvent } from '../../../../app/contract/index.ts';
+import { assertNever } from '../../../../app/kit/index.ts';
 import { useApp } from '../../../shell/app.ts';
 import { Button, IconButton } from '../../../ui/button.tsx';
 import { formatBytes, formatDuration, plural } from '../../../ui/format.ts';
@@ -104,6 +105,8 @@ const factsOf = (event: TimelineEvent): readonly Fact[] => {
         ['Lost', event.lost === 0 ? 'an unknown number' : plural(event.lost, 'event')],
         ['Message', event.message],
       ];
+    default:
+      return assertNever(event, 'the facts of an event');
   }
 };
 

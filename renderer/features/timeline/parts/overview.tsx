@@ -1,7 +1,7 @@
 import { useEffect, useRef, type ReactNode } from 'react';
 import { useStore } from 'zustand';
 import type { TimelineBucket } from '../../../../app/contract/index.ts';
-import { useAppStore } from '../../../shell/app.ts';
+import { useApp } from '../../../shell/app.ts';
 import { readColours } from '../../../ui/colour.ts';
 import { formatClock, formatTime, plural } from '../../../ui/format.ts';
 import type { TimelineStore } from '../store.ts';
@@ -87,7 +87,7 @@ export const Overview = ({
 }): ReactNode => {
   const canvas = useRef<HTMLCanvasElement>(null);
   const buckets = useStore(store, (state) => state.overview);
-  const theme = useAppStore('settings', (state) => state.theme);
+  const { settings } = useApp();
   const latest = useRef(buckets);
   useEffect(() => {
     const element = canvas.current;
@@ -116,11 +116,13 @@ export const Overview = ({
     observer.observe(element);
     const system = matchMedia('(prefers-color-scheme: dark)');
     system.addEventListener('change', draw);
+    const stop = settings.subscribe(draw);
     return () => {
+      stop();
       observer.disconnect();
       system.removeEventListener('change', draw);
     };
-  }, [buckets, theme]);
+  }, [buckets, settings]);
 
   return (
     <canvas

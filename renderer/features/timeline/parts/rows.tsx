@@ -53,9 +53,12 @@ export const Rows = ({
 
   const reading = (): void => {
     const scrolled = (list.current?.scrollTop ?? 0) > TOP_PX;
-    hold(pointerInside.current || scrolled || store.getState().selected !== undefined);
+    hold(pointerInside.current || scrolled || selected !== undefined);
   };
-  useEffect(reading, [selected]);
+  useEffect(() => {
+    const scrolled = (list.current?.scrollTop ?? 0) > TOP_PX;
+    hold(pointerInside.current || scrolled || selected !== undefined);
+  }, [hold, selected]);
   useEffect(
     () => () => {
       hold(false);
@@ -151,6 +154,7 @@ export const Rows = ({
             if (row === undefined) return null;
             const words = rowWords(row, project);
             return (
+              // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the list has the focus and the keys of its options
               <div
                 key={item.key}
                 id={`${id}-${row.key}`}
