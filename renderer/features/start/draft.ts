@@ -110,7 +110,6 @@ export const suggestGrants = (
   }
   return { ...own, [fitting.name]: { on: true, hosts: undefined, suggested: true } };
 };
-};
 
 /** What keeps the session from starting, in words, first the most important. */
 export const startBlocks = (
