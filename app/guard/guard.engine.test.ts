@@ -23,7 +23,6 @@ const FLOOD_FILES = 50_000;
 const FILES_PER_FOLDER = 500;
 
 let rig: Rig;
-let gateway: string;
 let scope: Scope;
 let round = 0;
 
@@ -63,8 +62,13 @@ const makeProject = async (): Promise<string> => {
   return project;
 };
 
-const startSandbox = async (project: string, options: readonly string[] | undefined) =>
-  rig.startSandbox(gateway, project, [await mountOf(project, options)]);
+const startSandbox = async (
+  project: string,
+  options: readonly string[] | undefined,
+): Promise<string> => {
+  const gateway = await rig.startGateway(await rig.makeFolder(`link${round}`));
+  return rig.startSandbox(gateway, project, [await mountOf(project, options)]);
+};
 
 const runIn =
   (sandbox: string, project: string) =>
@@ -110,13 +114,13 @@ const seen = async (watched: Watched, op: TouchOp, path: string) => {
 
 beforeAll(async () => {
   rig = await openRig();
-  gateway = await rig.startGateway(await rig.makeFolder('link'));
 });
 beforeEach(() => {
   scope = createScope('guard test');
 });
 afterEach(async () => {
   await scope.close();
+  await rig.removeSessions();
 });
 afterAll(async () => {
   await rig.close();
@@ -149,7 +153,7 @@ describe.each(MODES)('%s', (_name, options) => {
     expect((await seen(watched, 'delete', 'src/moved.txt')).program?.command[0]).toBe('python3');
 
     await say('cp /bin/sleep ./tool && ./tool 0.1');
-    expect((await seen(watched, 'exec', 'tool')).program?.command[0]).toBe('bash');
+    expect((await seen(watched, 'exec', 'tool')).program?.command[0]).toMatch(/^(bash|\.\/tool)$/);
 
     await python('os.close(os.open("a.txt", 0))');
     await seen(watched, 'open', 'a.txt');
@@ -275,7 +279,7 @@ time.sleep(3)'`,
     });
     for (const flow of flows) {
       const program = await watched.guard.owner(flow);
-      expect(program?.command[0], JSON.stringify(flow)).toBe('python3');
+      expect({ flow, name: program?.command[0] }).toEqual({ flow, name: 'python3' });
       expect(program?.ancestors?.length ?? 0).toBeLessThanOrEqual(1);
     }
     await done;
@@ -284,16 +288,7 @@ time.sleep(3)'`,
 
   it('tells when the guard is lost, and stays silent when the session ends it', async () => {
     const watched = await watch(PLAIN);
-    const guards = await promisify(execFile)('docker', [
-      'ps',
-      '-q',
-      '--filter',
-      `ancestor=${rig.images.guard}`,
-      '--filter',
-      `label=com.docker.none`,
-    ]).catch(() => ({ stdout: '' }));
-    expect(guards.stdout).toBe('');
-    unwrap(await rig.engine.removeSession(rig.session));
+    await rig.removeSessions();
     await expect
       .poll(() => watched.drafts.at(-1), { timeout: 10_000 })
       .toMatchObject({ kind: 'session', op: 'guard-lost', code: 'guard.failed' });
@@ -307,7 +302,6 @@ time.sleep(3)'`,
         remotePort: 2,
       }),
     ).toBeUndefined();
-    gateway = await rig.startGateway(join(rig.folder, 'link'));
   });
 
   it('counts what a host that does not keep up has lost, and never holds the sandbox', async () => {
@@ -360,14 +354,14 @@ for i in range(${made}): os.mkdir("${name}%d" % i) if i % 2 == 0 else os.rmdir("
     await expect
       .poll(() => messages.some(({ type }) => type === 'gap'), { timeout: 10_000 })
       .toBe(true);
-    let told = 0;
-    let lost = 0;
-    for (const message of messages) {
-      if (message.type === 'touch' && message.path.includes(name)) told += message.count;
-      if (message.type === 'gap') lost += message.lost;
-    }
-    const unknown = messages.some((message) => message.type === 'gap' && message.lost === 0);
+    // What is unknown (0) may be any number.
+    const lost = messages.map((message) =>
+      message.type === 'gap' ? (message.lost === 0 ? Infinity : message.lost) : 0,
+    );
+    const told = messages.filter(
+      (message) => message.type === 'touch' && message.path.includes(name),
+    ).length;
     expect(told).toBeLessThan(made);
-    if (!unknown) expect(told + lost).toBeGreaterThanOrEqual(made);
+    expect(lost.reduce((sum, count) => sum + count, told)).toBeGreaterThanOrEqual(made);
   });
 });

@@ -18,12 +18,12 @@ export type Rig = {
   readonly engine: Engine;
   readonly images: SessionImages;
   readonly user: SandboxUser;
-  readonly session: SessionId;
   /** A fresh folder of this test, resolved, owned by the sandbox's user. */
   readonly folder: string;
   readonly scope: Scope;
   /** A folder (0700) below `folder`, the sandbox user's own. */
   readonly makeFolder: (name: string) => Promise<string>;
+  /** Each gateway begins a session of its own; what is started next belongs to it. */
   readonly startGateway: (linkFolder: string) => Promise<string>;
   readonly startSandbox: (
     gateway: string,
@@ -31,6 +31,8 @@ export type Rig = {
     mounts?: readonly SandboxMount[],
   ) => Promise<string>;
   readonly startGuard: (sandbox: string, socketFolder: string, watch: string) => Promise<string>;
+  /** Removes all sessions so far with their containers and volumes. */
+  readonly removeSessions: () => Promise<void>;
   readonly run: (container: string, line: string, workingFolder?: string) => Promise<Ran>;
   readonly close: () => Promise<void>;
 };
@@ -39,7 +41,11 @@ export type Rig = {
 export const openRig = async (): Promise<Rig> => {
   const scope = createScope('rig');
   const installId = `test-${randomId()}`;
-  const session = SessionId.parse(randomId());
+  const sessions: SessionId[] = [];
+  let session = SessionId.parse(randomId());
+  const removeSessions = async (): Promise<void> => {
+    for (const one of sessions.splice(0)) unwrap(await engine.removeSession(one));
+  };
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'gb-rig-')));
   const imagesFolder = join(import.meta.dirname, '..');
   const engine = unwrap(await findEngine({ installId, env: process.env, imagesFolder }, scope));
@@ -75,16 +81,18 @@ export const openRig = async (): Promise<Rig> => {
     engine,
     images,
     user,
-    session,
     folder,
     scope,
     run,
+    removeSessions,
     makeFolder: async (name) => {
       const path = join(folder, name);
       await mkdir(path, { mode: 0o700 });
       return give(path);
     },
     startGateway: async (linkFolder) => {
+      session = SessionId.parse(randomId());
+      sessions.push(session);
       const spec = { session, image: images.gateway, user, linkFolder, hostname: 'workbench' };
       return unwrap(await engine.startGateway(spec, never)).id;
     },
@@ -110,7 +118,7 @@ export const openRig = async (): Promise<Rig> => {
       return unwrap(await engine.startGuard(spec, never)).id;
     },
     close: async () => {
-      unwrap(await engine.removeSession(session));
+      await removeSessions();
       await scope.close();
       await rm(folder, { recursive: true, force: true });
     },

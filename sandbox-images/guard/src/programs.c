@@ -197,7 +197,9 @@ static uint32_t update(pid_t pid, unsigned depth) {
   bool same = (seen.ending && program->args > 0) ||
               (program->args == seen.args && program->bytes == seen.bytes &&
                memcmp(program->argv, seen.argv, seen.bytes) == 0);
-  program->looked = program->used = now;
+  program->used = now;
+  /* A program that is just replacing itself shows no command line: look again soon. */
+  program->looked = seen.ending ? 0 : now;
   program->parent = seen.parent;
   if (!same) {
     if (program->args) program->starting = false;
