@@ -5,6 +5,7 @@ import { root } from './places.ts';
 import { buildElectronShell, chooseElectron } from './setup/electron.ts';
 import { ensureEngine } from './setup/engine.ts';
 import { ensureKeychain } from './setup/keychain.ts';
+import { createProgress } from './setup/progress.ts';
 import { ensureRenderer } from './setup/renderer.ts';
 import { say, step } from './setup/step.ts';
 import { node24 } from './tools.ts';
@@ -54,11 +55,12 @@ else {
   const keychain = await ensureKeychain();
   if (!keychain.ok)
     say(`  Keychain: ${keychain.error.message} A passphrase-sealed file serves instead.`);
+  const show = createProgress('Images');
   const images = await step('Images', 'looking, and building what is missing', () =>
     engine.value.ensureImages(
       'shell',
       (progress) => {
-        say(`  Images: ${progress.message}`);
+        show(progress.message);
       },
       scope.signal,
     ),
