@@ -84,6 +84,7 @@ const SHOTS: readonly Shot[] = [
     act: async (page) => {
       await page.getByTestId('timeline-filter').fill('prog:npm host:telemetry');
       await page.getByTestId('timeline-filter').press('Enter');
+      await page.waitForTimeout(500);
       await page.getByTestId('timeline-row').first().click();
       await page.getByTestId('timeline-details').waitFor();
     },

@@ -36,12 +36,13 @@ export const MOUNT_WORDS: Readonly<Record<MountNote['how'], string>> = {
 
 /** The second line of a session in the list. */
 export const sessionWords = (session: SessionSummary): string => {
-  const name = session.title === '' ? '' : `${session.title} · `;
+  const title = sessionTitle(session);
+  const name = title === '' ? '' : `${title} · `;
   switch (session.state) {
     case 'starting':
       return session.progress?.message ?? 'starting';
     case 'running':
-      return session.title === '' ? 'running' : session.title;
+      return title === '' ? 'running' : title;
     case 'stopping':
       return `${name}stopping`;
     case 'review':
@@ -56,3 +57,10 @@ export const sessionWords = (session: SessionSummary): string => {
       return assertNever(session.state, 'the state of a session');
   }
 };
+
+/** A host rule without the port that everyone expects. */
+export const hostWords = (rule: string): string => rule.replace(/:443$/, '');
+
+/** The user's own name for a session; none where it only repeats the assistant's. */
+export const sessionTitle = (session: SessionSummary): string =>
+  session.title === ASSISTANT_TITLES[session.assistant] ? '' : session.title;

@@ -6,6 +6,7 @@ import { formatWhen } from '../../ui/format.ts';
 import { HostileText } from '../../ui/hostile-text.tsx';
 import { IconKey, IconPlus, IconRotate, IconTrash } from '../../ui/icons.ts';
 import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
+import { hostWords } from '../../ui/words.ts';
 import { useNow } from '../../ui/use-now.ts';
 import { UnlockForm } from './parts/unlock.tsx';
 import styles from './view.module.css';
@@ -112,7 +113,7 @@ export const CredentialsPage = (): ReactNode => {
                   {credential.hosts.length === 0 ? (
                     <span className={styles.none}>hosts are said per session</span>
                   ) : (
-                    <HostileText>{credential.hosts.join(', ')}</HostileText>
+                    <HostileText>{credential.hosts.map(hostWords).join(', ')}</HostileText>
                   )}
                 </td>
                 <td className="mono">{credential.env ?? ''}</td>

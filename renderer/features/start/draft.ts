@@ -99,7 +99,9 @@ export const suggestGrants = (
   assistant: AssistantInfo | undefined,
   credentials: readonly CredentialSummary[],
 ): Draft['grants'] => {
-  const fitting = (assistant?.kinds ?? [])
+  // A plain shell needs none by itself.
+  const kinds = assistant?.name === 'shell' ? [] : (assistant?.kinds ?? []);
+  const fitting = kinds
     .map((kind) => credentials.find((credential) => credential.kind === kind))
     .find((credential) => credential !== undefined);
   if (fitting !== undefined && draft.grants[fitting.name]?.suggested === true) return draft.grants;

@@ -1,5 +1,6 @@
 import { CODES, type Program, type TimelineEvent } from '../../../app/contract/index.ts';
 import { assertNever } from '../../../app/kit/index.ts';
+import { hostWords } from '../../ui/words.ts';
 import { formatBytes, formatDuration, plural } from '../../ui/format.ts';
 import type { FoldedRow } from './fold.ts';
 
@@ -194,7 +195,7 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
         more:
           event.host === undefined
             ? `placeholder${tripped ? at : ''}`
-            : `${words[event.op]} ${event.host}`,
+            : `${words[event.op]} ${hostWords(event.host)}`,
         right: tripped ? event.code : event.op,
         who: event.program === undefined ? 'Glovebox' : programWords(event.program),
         reason: tripped && event.code !== undefined ? CODES[event.code] : undefined,

@@ -8,6 +8,7 @@ import { formatSpan, formatWhen } from '../../../ui/format.ts';
 import { escapeHostile, HostileText } from '../../../ui/hostile-text.tsx';
 import { IconKey, IconLayers, IconStop, IconWarning } from '../../../ui/icons.ts';
 import { useNow } from '../../../ui/use-now.ts';
+import { hostWords, sessionTitle } from '../../../ui/words.ts';
 import { hasEnded } from '../store.ts';
 import styles from './header.module.css';
 
@@ -25,6 +26,7 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
   const now = useNow(5_000);
   const stopKeys = useKeys('session.stop');
   const ended = hasEnded(session);
+  const title = sessionTitle(session);
   const canStop = !ended && session.state !== 'stopping' && session.owned;
   useAction(
     'session.stop',
@@ -47,9 +49,9 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
       >
         <HostileText>{session.projectName}</HostileText>
       </h1>
-      {session.title !== '' && (
-        <span className={styles.title} title={escapeHostile(session.title)}>
-          <HostileText>{session.title}</HostileText>
+      {title !== '' && (
+        <span className={styles.title} title={escapeHostile(title)}>
+          <HostileText>{title}</HostileText>
         </span>
       )}
       <span
@@ -80,7 +82,7 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
             <IconKey size={11} aria-hidden="true" />
             {grant.credential}
             <span className={styles.hosts}>
-              <HostileText>{grant.hosts[0] ?? ''}</HostileText>
+              <HostileText>{hostWords(grant.hosts[0] ?? '')}</HostileText>
               {grant.hosts.length > 1 && ` +${grant.hosts.length - 1}`}
             </span>
           </li>

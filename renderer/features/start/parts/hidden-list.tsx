@@ -180,8 +180,8 @@ export const HiddenList = ({
       <p className={sectionStyles.hint}>
         Looked into {plural(scan.files, 'file')} ({formatBytes(scan.bytes)}) in{' '}
         {formatDuration(scan.durationMs)}
-        {scan.unread > 0 && `; ${plural(scan.unread, 'large file')} judged by name only`}. Files of
-        these names that appear later stay hidden too.
+        {scan.unread > 0 && `; ${plural(scan.unread, 'file')} judged by name only`}. Files of these
+        names that appear later stay hidden too.
       </p>
     </Section>
   );

@@ -5,7 +5,7 @@ import { HostileText } from '../../../ui/hostile-text.tsx';
 import { IconClose } from '../../../ui/icons.ts';
 import { Segmented } from '../../../ui/segmented.tsx';
 import { Switch } from '../../../ui/switch.tsx';
-import { ASSISTANT_TITLES } from '../../../ui/words.ts';
+import { ASSISTANT_TITLES, hostWords } from '../../../ui/words.ts';
 import { hostRuleProblem } from '../draft.ts';
 import { AddInput } from './add-input.tsx';
 import styles from './network-form.module.css';
@@ -90,7 +90,7 @@ export const NetworkForm = ({
             <span>{title}’s own services</span>
             <small className={styles.hosts}>
               <HostileText>
-                {`${hosts.slice(0, 3).join(', ')}${hosts.length > 3 ? ` and ${hosts.length - 3} more` : ''}`}
+                {`${hosts.slice(0, 3).map(hostWords).join(', ')}${hosts.length > 3 ? ` and ${hosts.length - 3} more` : ''}`}
               </HostileText>
             </small>
           </li>

@@ -38,6 +38,7 @@ const drawOverview = (
   const left = 6;
   const labelEvery = Math.max(1, Math.floor(room / 4));
   pen.font = '10px "Inter Variable", sans-serif';
+  let written = '';
   for (const [index, bucket] of shown.entries()) {
     const x = left + index * COLUMN;
     const up = level(bucket.egress, mostEgress, 26);
@@ -59,7 +60,9 @@ const drawOverview = (
     if (index % labelEvery === 0 && index + labelEvery * 0.6 < room) {
       pen.fillStyle = colours['fg-2'];
       const span = (shown.at(-1)?.from ?? 0) - (shown[0]?.from ?? 0);
-      pen.fillText(span < 180_000 ? formatTime(bucket.from) : formatClock(bucket.from), x, 70);
+      const label = span < 180_000 ? formatTime(bucket.from) : formatClock(bucket.from);
+      if (label !== written) pen.fillText(label, x, 70);
+      written = label;
     }
   }
 };
