@@ -302,7 +302,9 @@ export const ReviewView = ({
             <span>
               <b>{plural(changes.length, 'file')}</b>{' '}
               <span className={styles.plus}>+{formatCount(totals.added)}</span>{' '}
-              <span className={styles.minus}>−{formatCount(totals.removed)}</span>
+              {totals.removed > 0 && (
+                <span className={styles.minus}>−{formatCount(totals.removed)}</span>
+              )}
               {set?.cut === true && ' · the list is cut here, there are more'}
             </span>
             {marked.length > 0 && (

@@ -50,7 +50,9 @@ export const ReviewBar = ({
       {(totals.added > 0 || totals.removed > 0) && (
         <span className={styles.lines}>
           <span className={styles.added}>+{formatCount(totals.added)}</span>{' '}
-          <span className={styles.removed}>−{formatCount(totals.removed)}</span>
+          {totals.removed > 0 && (
+            <span className={styles.removed}>−{formatCount(totals.removed)}</span>
+          )}
         </span>
       )}
       {first !== undefined && (
