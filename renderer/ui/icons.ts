@@ -22,7 +22,6 @@ export { default as IconShield } from 'lucide-react/icons/shield-check';
 export { default as IconStop } from 'lucide-react/icons/square';
 export { default as IconSun } from 'lucide-react/icons/sun';
 export { default as IconSystem } from 'lucide-react/icons/sun-moon';
-export { default as IconTerminal } from 'lucide-react/icons/square-terminal';
 export { default as IconTrash } from 'lucide-react/icons/trash-2';
 export { default as IconUp } from 'lucide-react/icons/arrow-up';
 export { default as IconVisible } from 'lucide-react/icons/eye';

@@ -1,3 +1,3 @@
-export { createWireClient, problem } from './client.ts';
+export { createWireClient } from './client.ts';
 export type { ConnectionState, StreamObserver, WireClient } from './client.ts';
 export { connectHost, isDesktop } from './transport.ts';
