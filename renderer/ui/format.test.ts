@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration, formatSpan, formatWhen, plural, tidyPath } from './format.ts';
+import {
+  formatBytes,
+  formatDuration,
+  formatShortCount,
+  formatSpan,
+  formatWhen,
+  plural,
+  tidyPath,
+} from './format.ts';
 
 describe('figures in words', () => {
   it('gives bytes, durations and spans as a person would', () => {
@@ -23,6 +31,7 @@ describe('figures in words', () => {
       '1 h 38 min',
       '2 h',
     ]);
+    expect([9_999, 12_345, 1_234_567].map(formatShortCount)).toEqual(['9,999', '12k', '1.2M']);
     expect(plural(1, 'file')).toBe('1 file');
     expect(plural(1204, 'file')).toBe('1,204 files');
   });

@@ -58,6 +58,17 @@ export const formatWhen = (at: string, now: number): string => {
 /** `1,204`. */
 export const formatCount = (count: number): string => count.toLocaleString('en-US');
 
+/** As it fits a tab: `1,204`, then `12k`, `1.2M`. */
+export const formatShortCount = (count: number): string =>
+  count < 10_000
+    ? formatCount(count)
+    : count
+        .toLocaleString('en-US', {
+          notation: 'compact',
+          maximumFractionDigits: count < 1e6 ? 0 : 1,
+        })
+        .replace('K', 'k');
+
 /** `1 file`, `6 files`. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;

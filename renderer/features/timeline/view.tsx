@@ -6,7 +6,7 @@ import {
   type TimelineView as ViewName,
 } from '../../../app/contract/index.ts';
 import { useAction, useKeys } from '../../shell/shortcuts.ts';
-import { formatCount } from '../../ui/format.ts';
+import { formatCount, formatShortCount } from '../../ui/format.ts';
 import { Button } from '../../ui/button.tsx';
 import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
 import { Segmented } from '../../ui/segmented.tsx';
@@ -87,6 +87,7 @@ export const TimelineView = ({
           segments={TIMELINE_VIEWS.map((view) => ({
             value: view,
             testId: `timeline-view-${view}`,
+            title: `${TITLES[view]}: ${formatCount(counts[view])}`,
             label: (
               <>
                 {TITLES[view]}{' '}
@@ -96,7 +97,7 @@ export const TimelineView = ({
                   }
                   data-testid={`timeline-count-${view}`}
                 >
-                  {formatCount(counts[view])}
+                  {formatShortCount(counts[view])}
                 </span>
               </>
             ),

@@ -155,9 +155,9 @@ export const Details = ({
   return (
     <section className={styles.drawer} aria-label="Details" data-testid="timeline-details">
       <header className={styles.head}>
-        <h3 className={styles.title}>
+        <h2 className={styles.title}>
           <HostileText>{words.what}</HostileText>
-        </h3>
+        </h2>
         <IconButton label="Copy as JSON" data-testid="copy-event" onClick={copy}>
           <IconCopy size={14} />
         </IconButton>
@@ -186,7 +186,7 @@ export const Details = ({
         </dl>
         {program !== undefined && (
           <>
-            <h4 className={styles.heading}>Program</h4>
+            <h3 className={styles.heading}>Program</h3>
             <ol className={styles.chain}>
               {[...(program.ancestors ?? [])].toReversed().map((argv, index) => (
                 <li key={`${index} ${argv.join(' ')}`}>
@@ -202,11 +202,11 @@ export const Details = ({
         )}
         {members.length > 0 && (
           <>
-            <h4 className={styles.heading}>
+            <h3 className={styles.heading}>
               {event.kind === 'touch'
                 ? plural(members.length, 'file')
                 : plural(members.length, 'time')}
-            </h4>
+            </h3>
             <ul className={styles.members}>
               {members.slice(0, MAX_MEMBERS).map((name) => (
                 <li key={name}>
