@@ -1,21 +1,24 @@
 import type {
   EgressDraft,
   Program,
-  TimelineEvent,
+  TimelineDraft,
   TimelineFilter,
   TimelineView,
 } from '../../../app/contract/index.ts';
 import { assertNever } from '../../../app/kit/index.ts';
 
+// The store decides what a page holds; live events are judged here by the same rules, so that a row that
+// came live is there again after a reload.
+
 /** True for what was refused or tripped: what the Blocked view shows. */
-export const isBlocked = (event: TimelineEvent): boolean => {
+export const isBlocked = (event: TimelineDraft): boolean => {
   if (event.kind === 'egress' || event.kind === 'dns' || event.kind === 'touch') {
     return event.verdict === 'denied';
   }
   return event.kind === 'credential' && event.op === 'tripped';
 };
 
-const inView = (event: TimelineEvent, view: TimelineView): boolean => {
+const inView = (event: TimelineDraft, view: TimelineView): boolean => {
   switch (view) {
     case 'all':
       return true;
@@ -24,9 +27,7 @@ const inView = (event: TimelineEvent, view: TimelineView): boolean => {
     case 'files':
       return event.kind === 'touch';
     case 'credentials':
-      return (
-        event.kind === 'credential' || (event.kind === 'egress' && event.credential !== undefined)
-      );
+      return event.kind === 'credential';
     case 'blocked':
       return isBlocked(event);
     default:
@@ -34,79 +35,72 @@ const inView = (event: TimelineEvent, view: TimelineView): boolean => {
   }
 };
 
-/** The same for a request under way, which has no number yet. */
-export const draftMatches = (draft: EgressDraft, filter: TimelineFilter): boolean =>
-  matchesFilter({ ...draft, seq: 1, session: '' }, filter);
+const FIELDS = ['prog', 'host', 'code', 'path', 'method'] as const;
+type Field = (typeof FIELDS)[number];
+type Texts = { readonly [F in Field]?: string | undefined } & {
+  readonly more?: readonly (string | undefined)[];
+};
 
 const programText = (program: Program | undefined): string =>
   program === undefined
     ? ''
-    : [program.command, ...(program.ancestors ?? [])].map((argv) => argv.join(' ')).join(' ');
+    : [program.command, ...(program.ancestors ?? [])].map((argv) => argv.join(' ')).join('\n');
 
-const hostText = (event: TimelineEvent): string => {
-  if (event.kind === 'egress') return `${event.host}:${event.port}`;
-  if (event.kind === 'dns') return event.name;
-  return event.kind === 'credential' ? (event.host ?? '') : '';
-};
-
-const codeText = (event: TimelineEvent): string => ('code' in event ? (event.code ?? '') : '');
-
-const everything = (event: TimelineEvent): string => {
-  const parts = [programText(event.program), hostText(event), codeText(event)];
+const textsOf = (event: TimelineDraft): Texts => {
+  const prog = programText(event.program);
   switch (event.kind) {
     case 'egress':
-      parts.push(
-        event.method ?? '',
-        event.path ?? '',
-        event.rule ?? '',
-        event.credential ?? '',
-        String(event.status ?? ''),
-      );
-      break;
+      return {
+        prog,
+        host: event.host,
+        path: event.path,
+        code: event.code,
+        method: event.method,
+        more: [event.rule, event.credential, event.detail, event.scheme, event.address],
+      };
     case 'dns':
-      parts.push(event.type, event.rule ?? '');
-      break;
+      return { prog, host: event.name, code: event.code, method: event.type, more: [event.rule] };
     case 'touch':
-      parts.push(event.op, event.path, event.to ?? '', event.rule ?? '');
-      break;
+      return {
+        prog,
+        path: event.to === undefined ? event.path : `${event.path}\n${event.to}`,
+        code: event.code,
+        method: event.op,
+        more: [event.rule],
+      };
     case 'credential':
-      parts.push(event.op, event.credential);
-      break;
+      return {
+        prog,
+        host: event.host,
+        code: event.code,
+        method: event.op,
+        more: [event.credential],
+      };
     case 'process':
-      parts.push(event.op, event.command.join(' '));
-      break;
+      return { prog: `${event.command.join(' ')}\n${prog}`, method: event.op };
     case 'session':
-    case 'gap':
-      parts.push(event.message ?? '');
-      break;
+      return { prog, code: event.code, method: event.op, more: [event.message] };
     case 'policy':
-      parts.push(...event.rules);
-      break;
+      return { prog, method: event.op, more: event.rules };
+    case 'gap':
+      return { prog, method: event.source, more: [event.message] };
+    default:
+      return assertNever(event, 'the words of an event');
   }
-  return parts.join(' ');
 };
 
-/** Whether an event belongs to what is shown: the view, and every word of the text (`prog:`, `host:`, `code:` narrow one). */
-export const matchesFilter = (event: TimelineEvent, filter: TimelineFilter): boolean => {
+/** Whether an event belongs to what is shown: the view, and every word of the text (`prog:`, `host:`, `code:`, `path:`, `method:` say where). */
+export const matchesFilter = (event: TimelineDraft, filter: TimelineFilter): boolean => {
   if (!inView(event, filter.view)) return false;
-  return filter.text
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => {
-      if (word === '') return true;
-      const [, field, rest] = /^(prog|host|code):(.*)$/.exec(word) ?? [];
-      if (field === 'prog')
-        return programText(event.program)
-          .toLowerCase()
-          .includes(rest ?? '');
-      if (field === 'host')
-        return hostText(event)
-          .toLowerCase()
-          .includes(rest ?? '');
-      if (field === 'code')
-        return codeText(event)
-          .toLowerCase()
-          .includes(rest ?? '');
-      return everything(event).toLowerCase().includes(word);
-    });
+  const words = filter.text.toLowerCase().split(/\s+/u);
+  if (words.every((word) => word === '')) return true;
+  const texts = textsOf(event);
+  const all = [event.kind, ...FIELDS.map((field) => texts[field]), ...(texts.more ?? [])]
+    .join('\n')
+    .toLowerCase();
+  return words.every((word) => {
+    const field = FIELDS.find((name) => word.startsWith(`${name}:`));
+    if (field === undefined) return all.includes(word);
+    return (texts[field] ?? '').toLowerCase().includes(word.slice(field.length + 1));
+  });
 };

@@ -11,7 +11,7 @@ import { Button } from '../../ui/button.tsx';
 import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
 import { Segmented } from '../../ui/segmented.tsx';
 import { hasEnded } from '../sessions/store.ts';
-import { draftMatches } from './match.ts';
+import { matchesFilter } from './match.ts';
 import { Details } from './parts/details.tsx';
 import { FilterInput } from './parts/filter-input.tsx';
 import { OpenRequests } from './parts/open-requests.tsx';
@@ -51,7 +51,7 @@ export const TimelineView = ({
   const empty = useStore(store, (state) => state.rows.length === 0);
   const allOpen = useStore(store, (state) => state.open);
   const open = useMemo(
-    () => allOpen.filter((draft) => draftMatches(draft, filter)),
+    () => allOpen.filter((draft) => matchesFilter(draft, filter)),
     [allOpen, filter],
   );
   const { setView, setText, jumpToNewest, verify } = store.getState();

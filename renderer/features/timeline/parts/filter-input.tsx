@@ -4,14 +4,14 @@ import { IconClose, IconSearch } from '../../../ui/icons.ts';
 import { Kbd } from '../../../ui/kbd.tsx';
 import styles from './filter-input.module.css';
 
-/** Splits a filter into finished `prog:`, `host:` and `code:` words at its front and what is still being typed. */
+/** Splits a filter into finished `prog:`, `host:`, `code:`, `path:` and `method:` words at its front and what is still being typed. */
 export const splitFilter = (
   text: string,
 ): { readonly chips: readonly string[]; readonly rest: string } => {
   const chips: string[] = [];
   let rest = text;
   for (;;) {
-    const [whole, chip] = /^\s*((?:prog|host|code):\S+)\s+/.exec(rest) ?? [];
+    const [whole, chip] = /^\s*((?:prog|host|code|path|method):\S+)\s+/.exec(rest) ?? [];
     if (whole === undefined || chip === undefined) return { chips, rest };
     chips.push(chip);
     rest = rest.slice(whole.length);
