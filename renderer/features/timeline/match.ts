@@ -1,5 +1,4 @@
 import type {
-  EgressDraft,
   Program,
   TimelineDraft,
   TimelineFilter,

@@ -141,11 +141,14 @@ describe('timeline filter', () => {
     const filter = (text: string) => ({ view: 'all', text }) as const;
     const run = { kind: 'process', at, op: 'exit', command: ['npm', 'test'], exitCode: 1 } as const;
     expect(matchesFilter(run, filter('prog:npm'))).toBe(true);
-    expect(matchesFilter(touch(1, { op: 'rename', to: '/p/new' }), filter('path:/p/new'))).toBe(true);
+    expect(matchesFilter(touch(1, { op: 'rename', to: '/p/new' }), filter('path:/p/new'))).toBe(
+      true,
+    );
     expect(matchesFilter(touch(1), filter('method:write'))).toBe(true);
-    expect(matchesFilter(egress(1, { credential: 'a' }), { view: 'credentials', text: '' })).toBe(false);
+    expect(matchesFilter(egress(1, { credential: 'a' }), { view: 'credentials', text: '' })).toBe(
+      false,
+    );
   });
-});
 });
 
 type Page = { filter: { view: string; text: string }; before?: number; limit: number };
