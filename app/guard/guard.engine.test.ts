@@ -319,8 +319,9 @@ time.sleep(3)'`,
     );
     server.listen(join(socketFolder, 'guard.sock'));
     await once(server, 'listening');
+    const connection = once(server, 'connection');
     await rig.startGuard(sandbox, socketFolder, project);
-    const [socket] = (await once(server, 'connection')) as [Socket];
+    const [socket] = (await connection) as [Socket];
     scope.defer(() => {
       socket.destroy();
     });

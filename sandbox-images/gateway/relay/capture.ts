@@ -69,19 +69,35 @@ const join = (socket: Socket, link: Link, authority: string, source: string): vo
     stream.close(constants.NGHTTP2_CANCEL);
     socket.resetAndDestroy();
   };
+  const isBroken = (): boolean => stream.rstCode !== constants.NGHTTP2_NO_ERROR;
   stream.on('error', breakOff);
-  stream.on('aborted', breakOff);
+  stream.on('aborted', () => {
+    if (isBroken()) breakOff();
+  });
   stream.on('response', (headers) => {
     if (headers[':status'] !== 200) breakOff();
   });
+  // Node's server ends a stream just before it resets it. Only what is not reset right after its end may
+  // look complete inside: one more turn of the loop brings the reset, if there is one.
+  stream.on('end', () => {
+    setImmediate(() => {
+      if (isBroken()) breakOff();
+      else socket.end();
+    });
+  });
   stream.on('close', () => {
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) breakOff();
-    // Closed well: what was already read still has to reach the sandbox, and `pipe` has ended the socket.
-    else if (!socket.writableEnded) socket.end();
+    if (isBroken()) {
+      breakOff();
+      return;
+    }
+    // Over in good order; what the program still says has no listener, what it was told must reach it.
+    socket.unpipe(stream);
+    socket.resume();
+    socket.end();
   });
   socket.on('error', breakOff);
   socket.on('close', () => {
-    if (!stream.writableEnded || !stream.readableEnded) breakOff();
+    if (!stream.closed) breakOff();
   });
   const watchSilence = (): void => {
     socket.setTimeout(HALF_CLOSED_IDLE_MS, breakOff);
@@ -89,5 +105,5 @@ const join = (socket: Socket, link: Link, authority: string, source: string): vo
   socket.on('end', watchSilence);
   stream.on('end', watchSilence);
   socket.pipe(stream);
-  stream.pipe(socket);
+  stream.pipe(socket, { end: false });
 };
