@@ -41,9 +41,13 @@ const userNamespace = async (uidMap: string, gidMap: string): Promise<number> =>
   }
 };
 
-/** Engines whose mount table lacks a mount that we see: they run in a mount namespace of their own. */
+/**
+ * Engines whose mount table lacks a mount that we see, where no engine has it: the one that serves us runs
+ * in a mount namespace of its own. (Others may well do: an engine inside a container is in /proc too.)
+ */
 const enginesWithout = (target: string): readonly string[] => {
   const blind: string[] = [];
+  let seen = false;
   for (const entry of readdirSync('/proc')) {
     if (!/^[0-9]+$/.test(entry)) continue;
     let name: string;
@@ -54,9 +58,10 @@ const enginesWithout = (target: string): readonly string[] => {
       continue;
     }
     if (!ENGINE_PROGRAMS.has(name)) continue;
-    if (!mountsOf(Number(entry)).some((mount) => mount.target === target)) blind.push(name);
+    if (mountsOf(Number(entry)).some((mount) => mount.target === target)) seen = true;
+    else blind.push(name);
   }
-  return blind;
+  return seen ? [] : blind;
 };
 
 /**
