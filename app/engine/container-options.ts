@@ -11,7 +11,8 @@ export const SOCKET_TARGET = '/run/glovebox';
 export const SANDBOX_RESOLVER = '192.0.2.53';
 
 export const GATEWAY_MEMORY_BYTES = 256 * 1024 * 1024;
-export const GUARD_MEMORY_BYTES = 64 * 1024 * 1024;
+/** The guard keeps one handle for each folder of the project: about 1.5 KiB each, measured. */
+export const GUARD_MEMORY_BYTES = 512 * 1024 * 1024;
 export const HELPER_PIDS = 64;
 export const SHARED_MEMORY_BYTES = 256 * 1024 * 1024;
 const TMP_BYTES = 2 * 1024 * 1024 * 1024;
