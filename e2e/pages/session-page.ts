@@ -1,5 +1,11 @@
 import type { Locator, Page } from '@playwright/test';
 
+/** Turns the window's screen reader mode on, in which a terminal keeps its rows as text. Before the first page. */
+export const readableTerminals = (page: Page): Promise<unknown> =>
+  page.addInitScript(() => {
+    localStorage.setItem('glovebox.settings', '{"screenReader":true}');
+  });
+
 /** A running or ended session: terminals in the middle, the timeline at the right, changes below. */
 export type SessionPage = {
   readonly grants: Locator;

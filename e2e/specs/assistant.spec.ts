@@ -5,7 +5,7 @@ import { createScope, type Scope } from '../../app/kit/index.ts';
 import { createTestFolder } from '../fixtures/folder.ts';
 import { createTestProject, fingerprint, type TestProject } from '../fixtures/project.ts';
 import { startServing, type Serving } from '../fixtures/serve.ts';
-import { sessionPage } from '../pages/session-page.ts';
+import { readableTerminals, sessionPage } from '../pages/session-page.ts';
 import { startPage } from '../pages/start-page.ts';
 import { startAnthropicStandIn, type AnthropicStandIn } from '../upstreams/anthropic-messages.ts';
 import { createTestAuthority } from '../upstreams/authority.ts';
@@ -119,10 +119,8 @@ test('open a project, run Claude Code in the glovebox, watch it, review it, acce
   const session = sessionPage(page);
 
   await test.step('what it will see and what stays hidden, with the rule', async () => {
+    await readableTerminals(page);
     await page.goto(serving.url);
-    await page.keyboard.press('Control+k');
-    await page.keyboard.type('Screen reader mode');
-    await page.keyboard.press('Enter');
     await start.openProject(project.path);
     await expect(start.mounts.first()).toContainText(project.path);
     await expect(start.hidden.filter({ hasText: 'deploy/prod/eu/.env.production' })).toContainText(
@@ -141,9 +139,13 @@ test('open a project, run Claude Code in the glovebox, watch it, review it, acce
     if ((await lend.getAttribute('aria-checked')) !== 'true') await lend.click();
     await expect(lend).toHaveAttribute('aria-checked', 'true');
     await start.start();
-    await expect(session.terminals.getByRole('tab', { name: 'Claude Code' })).toBeVisible({
+    const failed = page.getByTestId('session-failed');
+    await expect(
+      session.terminals.getByRole('tab', { name: 'Claude Code' }).or(failed),
+    ).toBeVisible({
       timeout: IMAGES_MS,
     });
+    await expect(failed).toBeHidden();
     await expect(session.grants).toContainText(CREDENTIAL);
     await expect(session.screen.first()).toContainText(/Claude/, { timeout: 60_000 });
   });
