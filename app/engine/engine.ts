@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { err, ok, type Clock, type Result, type Scope } from '../kit/index.ts';
+import { err, fail, ok, type Clock, type Result, type Scope } from '../kit/index.ts';
 import type { SandboxMount } from '../policy/index.ts';
 import { ping } from './client.ts';
 import { gatewayOptions, guardOptions, sandboxOptions } from './container-options.ts';
@@ -62,6 +62,15 @@ export const createEngine = (deps: EngineDeps, scope: Scope): Engine => {
     return Array.isArray(options) && options.some((option) => String(option).includes('apparmor'));
   };
 
+  const answers = async (): Promise<boolean> => {
+    try {
+      await ping(docker, AbortSignal.timeout(PING_TIMEOUT_MS));
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
   return {
     title: deps.title,
     address: deps.address,
@@ -116,15 +125,16 @@ export const createEngine = (deps: EngineDeps, scope: Scope): Engine => {
       }
     },
     exec: (container, spec) => startExec(docker, container, spec, deps.clock),
-    removeSession: (session) => removeSession(docker, installId, session),
-    sweep: () => sweep(docker, installId, deps.owner),
-    ping: async () => {
-      try {
-        await ping(docker, AbortSignal.timeout(PING_TIMEOUT_MS));
-        return true;
-      } catch {
-        return false;
-      }
+    removeSession: async (session) => {
+      // One that hangs would hold up the end of a session for ever.
+      if (await answers()) return removeSession(docker, installId, session);
+      return fail(
+        'engine.lost',
+        'The container engine does not answer, so the session’s containers could not be removed.',
+        'Start the engine again; they are removed then.',
+      );
     },
+    sweep: () => sweep(docker, installId, deps.owner),
+    ping: answers,
   };
 };

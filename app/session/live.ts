@@ -33,6 +33,7 @@ import {
   type ProgramDeps,
 } from './programs.ts';
 import { startParts, type Parts } from './start-parts.ts';
+import { freeReserve } from './reserve.ts';
 import { createProgressBoard, firstSummary } from './summary.ts';
 import { createTerminals } from './terminals.ts';
 import { asFailure, when } from './together.ts';
@@ -160,7 +161,9 @@ export const createLiveSession = (
       problem: failure(
         problem.code,
         `${problem.message} What happens must be on record, so the session was ended.`,
-        problem.hint ?? 'Changes up to then are kept.',
+        problem.hint === undefined
+          ? 'Changes up to then are kept.'
+          : 'Free some space, then start again. Changes up to then are kept.',
       ),
     });
   });
@@ -323,7 +326,8 @@ export const createLiveSession = (
     const ran = parts !== undefined;
     const kept = ran ? await countKept() : 0;
     const problem = why.problem;
-    if (kept === 0) {
+    // While containers may be left, so may be a mount on it: whoever removes them comes for the folder too.
+    if (kept === 0 && !leftovers) {
       const discarded = await deps.workspace.discard(paths.folder);
       if (!discarded.ok)
         deps.log('warn', `session ${id} left its folder`, { why: discarded.error });
@@ -335,6 +339,7 @@ export const createLiveSession = (
     ]);
     undoFailureListener();
     const flushed = await writer.flush();
+    freeReserve(paths.reserve);
     if (!flushed.ok)
       deps.log('error', `the timeline of session ${id} is not whole`, { why: flushed.error });
     writer.close();

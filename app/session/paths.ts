@@ -11,6 +11,8 @@ export type SessionPaths = {
   readonly folder: string;
   readonly record: string;
   readonly timeline: string;
+  /** Room kept back while the session runs: see `keepReserve`. */
+  readonly reserve: string;
   /** 0700: sockets and the files that are mounted into the sandbox. */
   readonly run: string;
   /** Mounted into the gateway; holds `link.sock`. */
@@ -33,6 +35,7 @@ export const sessionPaths = (home: string, id: SessionId): SessionPaths => {
     folder,
     record: join(folder, 'session.json'),
     timeline: join(folder, 'timeline.sqlite'),
+    reserve: join(folder, 'reserve'),
     run,
     link: join(run, 'link'),
     guard: join(run, 'guard'),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import {
   type Code,
   type SessionDraft,
@@ -24,11 +24,14 @@ import { createLiveSession, type LiveSession } from './live.ts';
 import { thisOwner } from './owner.ts';
 import { checkSocketPaths, sessionPaths } from './paths.ts';
 import type { HeadlessIo, Sessions } from './port.ts';
+import { freeReserve, keepReserve } from './reserve.ts';
 import { createReaders } from './readers.ts';
 import { asFailure, when } from './together.ts';
 
 /** How often the disk is looked at for sessions of other processes while someone listens. */
 export const SCAN_EVERY_MS = 2000;
+/** How long until the engine is asked again to remove what it did not remove. */
+export const LEFTOVERS_EVERY_MS = 3000;
 /** How long another process may take to stop a session it was asked to stop. */
 export const STOP_ELSEWHERE_MS = 60_000;
 
@@ -102,19 +105,16 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
         'Start that engine again.',
       );
     }
+    freeReserve(sessionPaths(deps.home, id).reserve);
     const removed = await engine.value.removeSession(id);
     if (!removed.ok) return removed;
     const swept = await deps.workspace.sweep(folder);
     if (!swept.ok) return swept;
-    if (found.standing === 'over') {
-      const saved = archive.save({ ...found.record, leftovers: false });
-      announce(saved.summary);
-      return ok(saved);
-    }
     const changes = await deps.workspace.changes(folder, scope.signal);
     const count = changes.ok ? changes.value.changes.length : undefined;
     if (count === 0) await deps.workspace.discard(folder);
-    const endedAt = found.summary.endedAt ?? isoTime(deps.clock.now());
+    const { state: was, problem, endedAt = isoTime(deps.clock.now()) } = found.summary;
+    const empty = was === 'review' ? (problem === undefined ? 'closed' : 'failed') : was;
     const saved = archive.save({
       ...found.record,
       owner,
@@ -122,12 +122,34 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
       summary: {
         ...found.summary,
         endedAt,
-        state: count === 0 ? 'failed' : 'review',
+        // It may have gone on writing while nobody could ask it to stop.
+        state: count === 0 ? empty : 'review',
         ...(count === undefined ? {} : { changed: count }),
       },
     });
     announce(saved.summary);
     return ok(saved);
+  };
+
+  const clearings = new Set<() => void>();
+  /** Tries again, until it succeeds, to remove what the engine would not remove when the session ended. */
+  const clearLater = (id: SessionId): void => {
+    if (scope.signal.aborted) return;
+    const clear = async (): Promise<void> => {
+      clearings.delete(cancel);
+      const found = archive.get(id);
+      if (found?.record.leftovers !== true) return;
+      const settled = await inTurn(id, () => settledOne(id));
+      if (!settled.ok) clearLater(id);
+    };
+    const cancel = deps.clock.after(
+      LEFTOVERS_EVERY_MS,
+      () =>
+        void clear().catch((why: unknown) => {
+          deps.log('error', `session ${id} could not be cleared away`, { why });
+        }),
+    );
+    clearings.add(cancel);
   };
 
   /** Adds to the record of a session that is over. */
@@ -163,11 +185,15 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
     try {
       mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
       mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+      keepReserve(paths.reserve);
       const writer = unwrap(await deps.openTimeline({ path: paths.timeline, session: id }));
+      let over = false;
       const session = createLiveSession(
         deps,
         { id, request, paths, io, writer },
         (summary, lasting) => {
+          // A program that ends after its session changes nothing in what is on record by then.
+          if (over) return;
           if (lasting) keep(request, summary, live.get(id)?.engineAddress());
           announce(summary);
         },
@@ -175,12 +201,15 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
       live.set(id, session);
       when(session.ended, ({ summary, leftovers }) => {
         live.delete(id);
+        over = true;
         keep(request, summary, session.engineAddress(), leftovers);
         announce(summary);
+        if (leftovers) clearLater(id);
       });
       return ok(session.summary());
     } catch (why) {
       archive.remove(id);
+      rmSync(paths.run, { recursive: true, force: true });
       deps.log('error', 'a session could not be set up', { why });
       return { ok: false, error: asFailure(why, `Setting up a session below ${deps.home}`) };
     }
@@ -382,6 +411,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
   scanLater();
   scope.defer(async () => {
     cancelScan?.();
+    for (const cancel of clearings) cancel();
     await Promise.all(Array.from(live.values(), (session) => session.stop()));
     await Promise.all(queues.values());
     readers.close();
