@@ -3,11 +3,14 @@ import type { TimelineFailure } from './port.ts';
 
 /** SQLite's primary result code for a full disk (https://sqlite.org/rescode.html). */
 const SQLITE_FULL = 13;
+/** Its extended code where the index of the log found no room (SQLITE_IOERR_SHMSIZE). */
+const SQLITE_IOERR_SHMSIZE = 4874;
+const FULL: ReadonlySet<unknown> = new Set([SQLITE_FULL, SQLITE_IOERR_SHMSIZE]);
 
 /** The user's words for what a store call threw. Carries no event's content. */
 export const storeFailure = (doing: string, thrown: unknown): TimelineFailure => {
   const { code, errcode } = (thrown ?? {}) as { code?: unknown; errcode?: unknown };
-  if (errcode === SQLITE_FULL || code === 'ENOSPC') {
+  if (FULL.has(errcode) || code === 'ENOSPC') {
     return failure(
       'timeline.failed',
       `${doing}: the disk is full.`,

@@ -31,6 +31,8 @@ export const BATCH_DELAY_MS = 50;
 export const MAX_BATCH_EVENTS = 500;
 /** Most events that wait while the store fails; what comes then is counted as lost. */
 export const MAX_QUEUE_EVENTS = 20_000;
+/** Most events about the session itself that are kept where there is no room for the others. */
+export const MAX_LAST_WORDS = 8;
 /** How long a failing store is left alone before the next attempt. */
 export const RETRY_DELAY_MS = 1000;
 
@@ -224,6 +226,16 @@ const createWriter = (
     return ok(undefined);
   };
 
+  /** There is no room for all that waits: that something is missing and how the session ended needs little. */
+  const condense = (): void => {
+    const words = queue.filter(({ kind }) => kind === 'session' || kind === 'gap');
+    const last = words.slice(-MAX_LAST_WORDS);
+    const missing = queue.length - last.length + lost;
+    if (missing === 0) return;
+    queue.splice(0, queue.length, gap(missing, 'There was no room to write them.'), ...last);
+    lost = 0;
+  };
+
   /** Reaches the disk: the log first, then the anchor, so that the anchor never runs ahead. */
   const settle = (sealed: boolean): Result<void, TimelineFailure> => {
     try {
@@ -290,6 +302,7 @@ const createWriter = (
     onFailure: failed.on,
     close: () => {
       if (closed) return;
+      if (failing) condense();
       const drained = drain();
       cancelTimer?.();
       closed = true;
