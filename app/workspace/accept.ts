@@ -1,8 +1,9 @@
+import { rmSync } from 'node:fs';
 import { err, ok, type Clock, type Result } from '../kit/index.ts';
 import type { AcceptReport } from '../contract/index.ts';
 import { writeManifest } from './manifest.ts';
 import type { WorkspaceFailure } from './port.ts';
-import { asFailure, markStart } from './prepare.ts';
+import { asFailure, isDiskFull, markStart } from './prepare.ts';
 import { removeTree } from './remove-tree.ts';
 import type { AcceptAnswer, ReviewRequest } from './review.ts';
 import type { SessionFolder } from './session-folder.ts';
@@ -35,11 +36,22 @@ export const acceptChanges = async (
     if (answer.type === 'refused') return err(answer.failure);
     if (answer.type === 'stopped') {
       // What was written so far is ours and must not count as the host's change in the next try.
-      const startedNs = await markStart(folder, clock, NEVER);
-      await writeManifest(folder.manifest, { ...manifest, startedNs });
+      try {
+        const startedNs = await markStart(folder, clock, NEVER);
+        await writeManifest(folder.manifest, { ...manifest, startedNs });
+      } catch (failure) {
+        // No room to note it: what stopped the writing is still what the user must know.
+        if (!isDiskFull(failure)) throw failure;
+      }
       return err(answer.failure);
     }
-    await writeManifest(folder.manifest, { ...manifest, state: 'accepted' });
+    try {
+      await writeManifest(folder.manifest, { ...manifest, state: 'accepted' });
+    } catch (failure) {
+      if (!isDiskFull(failure)) throw failure;
+      // Without one there is nothing to accept a second time; taking it away needs no room.
+      rmSync(folder.manifest);
+    }
     removeTree(folder.upper);
     leaveToDiscard(() => removeTree(folder.work));
     return ok(answer.report);
