@@ -38,6 +38,12 @@ const INSTALL_FILE = 'install';
 const INSTALL_ID = /^[0-9a-z]{16}$/;
 const HINT = 'Set GLOVEBOX_HOME to a folder of your own that nobody else can read.';
 
+const DISK_TROUBLE: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'your share of the disk is used up',
+  EROFS: 'the disk is read-only',
+};
+
 const refuse = (message: string): Result<never, Failure<Code>> => fail('host.home', message, HINT);
 
 const readInstallId = (path: string): string | undefined => {
@@ -84,6 +90,12 @@ export const openHome = (env: Env): Result<Home, Failure<Code>> => {
     return ok({ path, installId });
   } catch (why) {
     const code = (why as NodeJS.ErrnoException).code ?? 'unknown error';
-    return refuse(`${path} cannot be made or used (${code}).`);
+    const reason = DISK_TROUBLE[code];
+    if (reason === undefined) return refuse(`${path} cannot be made or used (${code}).`);
+    return fail(
+      'host.home',
+      `${path} cannot be made or used: ${reason}.`,
+      'Free some space there, or set GLOVEBOX_HOME to a folder on another disk.',
+    );
   }
 };

@@ -40,7 +40,11 @@ export const logLine = (
 export const openLog = (home: string, clock: Clock): Log => {
   const folder = join(home, 'log');
   const path = join(folder, 'glovebox.log');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch {
+    // A full disk: the lines are lost then, as those that come later are.
+  }
   const size = (): number => {
     try {
       return statSync(path).size;
