@@ -9,6 +9,7 @@ import type { SessionId, SessionSummary, StartRequest } from '../../app/contract
 import { createSessionHost, type HostOptions, type SessionHost } from '../../app/host/index.ts';
 import { createScope, unwrap, type Closable, type Scope } from '../../app/kit/index.ts';
 import { createTestFolder } from '../fixtures/folder.ts';
+import { createTestProject, type TestProject } from '../fixtures/project.ts';
 
 export const ENGINE_SOCKET = '/var/run/docker.sock';
 
@@ -36,6 +37,13 @@ export const freshHome = (scope: Scope, at?: string): { home: string; env: Env }
     GLOVEBOX_PASSPHRASE_FILE: join(secrets.path, 'passphrase'),
   };
   return { home, env };
+};
+
+/** A test project of a normal user's: unlike root's own it is shown as it is, without an idmapped mount. */
+export const createUserProject = (scope: Scope, parent?: string): TestProject => {
+  const project = scope.use(createTestProject(parent));
+  execFileSync('chown', ['-R', '1000:1000', project.path]);
+  return project;
 };
 
 export const openHost = async (
@@ -97,13 +105,13 @@ export const runSession = async (
   return { id, summary: await host.sessions.ended(id), ...chunks };
 };
 
-const launcher = fileURLToPath(new URL('../../scripts/glovebox.mjs', import.meta.url));
+const main = fileURLToPath(new URL('../../app/cli/main.ts', import.meta.url));
 
 export const beginGlovebox = (
   env: Env,
   args: readonly string[],
 ): ChildProcess & { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream } =>
-  spawn(process.execPath, [launcher, ...args], {
+  spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...args], {
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -128,13 +136,17 @@ const tool = (program: string, ...args: readonly string[]): void => {
 };
 
 /** A small disk of its own (ext4 in a file), mounted at `path`. */
-export const mountDisk = (scope: Scope, megabytes: number): string => {
+export const mountDisk = (
+  scope: Scope,
+  megabytes: number,
+  options: readonly string[] = [],
+): string => {
   const folder = scope.use(createTestFolder('gbx-disk-'));
   const image = join(folder.path, 'image');
   const path = join(folder.path, 'disk');
   mkdirSync(path);
   tool('truncate', '-s', `${String(megabytes)}M`, image);
-  tool('mkfs.ext4', '-q', '-m', '0', image);
+  tool('mkfs.ext4', '-q', '-m', '0', '-b', '4096', ...options, image);
   tool('mount', '-o', 'loop', image, path);
   scope.defer(() => tool('umount', '-l', path));
   return path;
@@ -157,15 +169,24 @@ export const makeReadOnly = (scope: Scope, path: string): { readonly undo: () =>
 export type Plug = Closable & {
   readonly path: string;
   readonly pull: () => void;
+  /** Connections stay, and new ones are taken, but not a byte passes: an engine that hangs. */
+  readonly hang: () => void;
   readonly plug: () => Promise<void>;
 };
 
 export const startPlug = async (path: string): Promise<Plug> => {
   const open = new Set<Socket>();
   let server = createServer();
+  let hanging = false;
   const plug = (): Promise<void> =>
     new Promise((resolve, reject) => {
+      pull();
+      hanging = false;
       server = createServer({ allowHalfOpen: true }, (socket) => {
+        if (hanging) {
+          open.add(socket.on('error', () => undefined).on('close', () => open.delete(socket)));
+          return;
+        }
         const engine = connect({ path: ENGINE_SOCKET, allowHalfOpen: true });
         for (const end of [socket, engine]) {
           open.add(end);
@@ -183,6 +204,13 @@ export const startPlug = async (path: string): Promise<Plug> => {
     server.close();
     for (const socket of open) socket.destroy();
   };
+  const hang = (): void => {
+    hanging = true;
+    for (const socket of open) {
+      socket.unpipe();
+      socket.pause();
+    }
+  };
   await plug();
-  return { path, pull, plug, close: pull };
+  return { path, pull, hang, plug, close: pull };
 };

@@ -35,13 +35,6 @@ const killWhileWriting = async (env: Env, home: string, project: string): Promis
   ]);
   await once(child.stdout, 'data');
   const [id] = sessionsIn(home);
-  // The launcher runs the program as its child: both are the owner, and both are gone.
-  const record = JSON.parse(
-    readFileSync(join(home, 'sessions', id ?? '', 'session.json'), 'utf8'),
-  ) as {
-    owner: { pid: number };
-  };
-  process.kill(record.owner.pid, 'SIGKILL');
   child.kill('SIGKILL');
   await once(child, 'exit');
   return SessionId.parse(id);

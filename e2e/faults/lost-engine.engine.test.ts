@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { createScope, unwrap } from '../../app/kit/index.ts';
 import { openInside, requestFor } from '../fixtures/inside.ts';
-import { createTestProject, fingerprint } from '../fixtures/project.ts';
+import { fingerprint } from '../fixtures/project.ts';
 import {
   containersOf,
+  createUserProject,
   freshHome,
   leftoversOf,
   openHost,
@@ -28,7 +28,7 @@ describe('an engine that stops while a session runs', () => {
   it('ends the session, keeps its changes, and everything is swept once it is back', async () => {
     const scope = testScope('lost');
     const { home, plug, env } = await throughPlug(scope);
-    const project = scope.use(createTestProject());
+    const project = createUserProject(scope);
     const before = fingerprint(project.path);
     const host = await openHost(scope, env);
     const inside = await openInside(host, requestFor(project.path));
@@ -87,7 +87,7 @@ describe('an engine that stops while a session runs', () => {
   it('that comes back only after Glovebox was restarted is swept then', async () => {
     const scope = testScope('lost, restarted');
     const { home, plug, env } = await throughPlug(scope);
-    const project = scope.use(createTestProject());
+    const project = createUserProject(scope);
     const first = createScope('first host');
     const host = await openHost(first, env);
     const inside = await openInside(host, requestFor(project.path));
@@ -110,7 +110,7 @@ describe('an engine that stops while a session runs', () => {
   it('while a session starts: the start fails with it, and what had begun goes when it is back', async () => {
     const scope = testScope('lost at start');
     const { home, plug, env } = await throughPlug(scope);
-    const project = scope.use(createTestProject());
+    const project = createUserProject(scope);
     const host = await openHost(scope, env);
     await vi.waitFor(() => expect(host.status().engine.state).toBe('ready'), SETTLED_WITHIN_MS);
     const { id } = unwrap(await host.sessions.start(requestFor(project.path)));
@@ -122,9 +122,34 @@ describe('an engine that stops while a session runs', () => {
     const over = await host.sessions.ended(id);
     expect(over.state).toBe('failed');
     expect(over.problem?.code).toBe('engine.lost');
-    expect(existsSync(join(home, 'sessions', id, 'workspace'))).toBe(false);
+    // Back at once, before anybody has noticed that it was away.
     await plug.plug();
     await vi.waitFor(() => expect(leftoversOf(home, id)).toEqual([]), SETTLED_WITHIN_MS);
-    execFileSync('docker', ['version'], { stdio: 'pipe' });
+    await vi.waitFor(() => expect(existsSync(join(home, 'sessions', id, 'workspace'))).toBe(false));
+    expect(host.sessions.get(id)).toMatchObject({ state: 'failed' });
+    unwrap(await host.sessions.forget(id));
+  });
+
+  it('but keeps its connections open, mute, ends the session all the same', async () => {
+    const scope = testScope('hanging');
+    const { home, plug, env } = await throughPlug(scope);
+    const project = createUserProject(scope);
+    const host = await openHost(scope, env);
+    const inside = await openInside(host, requestFor(project.path));
+    await inside.run('echo kept > kept.txt');
+    const since = performance.now();
+    plug.hang();
+    expect(await host.sessions.ended(inside.session)).toMatchObject({
+      state: 'review',
+      changed: 1,
+      problem: { code: 'engine.lost' },
+    });
+    expect(performance.now() - since).toBeLessThan(SETTLED_WITHIN_MS);
+    await plug.plug();
+    await vi.waitFor(
+      () => expect(leftoversOf(home, inside.session)).toEqual([]),
+      SETTLED_WITHIN_MS,
+    );
+    expect(unwrap(await host.sessions.accept(inside.session))).toMatchObject({ applied: 1 });
   });
 });

@@ -4,14 +4,22 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../app/kit/index.ts';
 import { requestFor } from '../fixtures/inside.ts';
-import { createTestProject, fingerprint } from '../fixtures/project.ts';
-import { freshHome, leftoversOf, makeReadOnly, openHost, runSession, testScope } from './house.ts';
+import { fingerprint } from '../fixtures/project.ts';
+import {
+  createUserProject,
+  freshHome,
+  leftoversOf,
+  makeReadOnly,
+  openHost,
+  runSession,
+  testScope,
+} from './house.ts';
 
 describe('a project on a read-only disk', () => {
   it('can be worked on; its changes wait until the disk takes them', async () => {
     const scope = testScope('read-only');
     const { home, env } = freshHome(scope);
-    const project = scope.use(createTestProject());
+    const project = createUserProject(scope);
     const host = await openHost(scope, env);
     const disk = makeReadOnly(scope, project.path);
     const before = fingerprint(project.path);
@@ -50,7 +58,7 @@ describe('a project on a read-only disk', () => {
   it('is refused live, before any container is made', async () => {
     const scope = testScope('read-only live');
     const { home, env } = freshHome(scope);
-    const project = scope.use(createTestProject());
+    const project = createUserProject(scope);
     const host = await openHost(scope, env);
     makeReadOnly(scope, project.path);
     const since = String(Date.now() / 1000 - 1);
