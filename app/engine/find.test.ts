@@ -123,18 +123,16 @@ describe('finding an engine', () => {
     expect(message).toContain('DOCKER_HOST (ssh://x): uses ssh:');
   });
 
-  it.skipIf(process.getuid?.() === 0)(
-    'says that permission is missing (skipped as root, who may open every socket)',
-    async () => {
-      const path = join(folder, 'closed.sock');
-      await listen(engineServer({ Version: '28.0', Arch: 'amd64' }), path);
-      await chmod(path, 0);
-      expect(await look(at('Docker', path))).toMatchObject({
-        ok: false,
-        error: { code: 'engine.no-permission' },
-      });
-    },
-  );
+  it('says that permission is missing', async ({ skip }) => {
+    skip(process.getuid?.() === 0, 'root may open every socket');
+    const path = join(folder, 'closed.sock');
+    await listen(engineServer({ Version: '28.0', Arch: 'amd64' }), path);
+    await chmod(path, 0);
+    expect(await look(at('Docker', path))).toMatchObject({
+      ok: false,
+      error: { code: 'engine.no-permission' },
+    });
+  });
 
   it('gives up on a place that takes the connection and never answers', async () => {
     const path = join(folder, 'silent.sock');

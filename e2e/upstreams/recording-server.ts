@@ -41,7 +41,7 @@ const respond = (
     'content-type': 'application/json',
     ...(request.url.startsWith('/header')
       ? {
-          'x-echo-authorization': String(incoming.headers.authorization ?? ''),
+          'x-echo-authorization': incoming.headers.authorization ?? '',
           'x-echo-key': String(incoming.headers['x-api-key'] ?? ''),
         }
       : {}),
