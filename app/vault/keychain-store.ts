@@ -106,6 +106,10 @@ export const createKeychainStore = (
         return refused(thrown);
       }
       const keychain = keytar;
+      const first = await bounded(keychain, () => task(keychain));
+      if (first.ok || first.error.code !== 'vault.unavailable') return first;
+      // Its process keeps the bus it began with: after a new login that one is gone, another is there.
+      keychain.abandon();
       return bounded(keychain, () => task(keychain));
     });
     turn = mine;

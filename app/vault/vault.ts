@@ -155,8 +155,11 @@ const createVault = (
 
   /** The store, opened again where it was not open: the user may have unlocked it since. */
   const ready = async (): Promise<Result<SecretStore, VaultFailure>> => {
-    await waiting;
+    const opening = waiting;
+    await opening;
     const { store, problem, opened } = choice;
+    // Who has just waited for a keychain that did not answer does not wait for it twice.
+    if (opening !== undefined && problem !== undefined) return err(problem);
     if (store === undefined) {
       return err(problem ?? failure('vault.unavailable', 'There is no place for secrets.'));
     }
