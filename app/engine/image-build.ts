@@ -11,6 +11,8 @@ export const MAX_OUTPUT_LINES = 12;
 /** Words of a build that its own session gave up. */
 export const CALLED_OFF = 'was called off';
 const MAX_LINE_CHARS = 400;
+/** Lines that the builder adds to a step's output. */
+const BUILDERS_OWN = /^(?: ---> |Removing intermediate container )/;
 const TERMINAL_SEQUENCES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;?]*[A-Za-z]`, 'g');
 
 /** One message of the builder's answer, as far as it matters here (Engine API, ImageBuild). */
@@ -56,7 +58,7 @@ export const createBuildReader = (
       .replace(TERMINAL_SEQUENCES, '')
       .replace(/[^\n\t\x20-\x7e\u00a0-\uffff]/g, '');
     const fresh = plain.split('\n').map((line) => line.trimEnd().slice(0, MAX_LINE_CHARS));
-    lines = [...lines, ...fresh.filter((line) => line !== '' && !line.startsWith(' --->'))].slice(
+    lines = [...lines, ...fresh.filter((line) => line !== '' && !BUILDERS_OWN.test(line))].slice(
       -MAX_OUTPUT_LINES,
     );
   };

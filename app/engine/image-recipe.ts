@@ -81,7 +81,11 @@ export const readImageFolder = async (
     dockerfile = await readFile(join(path, 'Dockerfile'), 'utf8');
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
-    return fail('image.build-failed', `The ${name} image’s folder could not be read: ${why}`);
+    return fail(
+      'image.build-failed',
+      `The ${name} image’s folder could not be read: ${why}`,
+      'The installation is not whole: install Glovebox again.',
+    );
   }
   const recipe = ImageRecipe.safeParse(json);
   if (!recipe.success) {
