@@ -55,6 +55,8 @@ type Connection = {
   closing: boolean;
   /** Requests whose answers are not yet complete. */
   active: number;
+  /** A refusal was its last word: what still comes is not read as a request. */
+  over: boolean;
 };
 
 export type Intercept = {
@@ -190,6 +192,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       exchange.refuse(failure('egress.bad-request', 'The request could not be carried out.'));
       request.socket.destroy();
     } finally {
+      connection.over ||= exchange.facts().code !== undefined;
       exchange.finish();
     }
   };
@@ -214,7 +217,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     }
     response.on('error', () => undefined);
     request.on('error', () => undefined);
-    if (connection.closing) {
+    if (connection.closing || connection.over) {
       request.resume();
       return;
     }
@@ -341,6 +344,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       endSoon,
       last: undefined,
       closing: false,
+      over: false,
       active: 0,
     };
     connections.set(outer, connection);
