@@ -45,7 +45,7 @@ describe('an image that cannot be built', () => {
   it('fails the start with the step and its last lines, leaves nothing, and works once mended', async () => {
     const mark = `mark-${randomId()}`;
     const { host, home, project, mend } = await withGuardImage(
-      `ARG BASE\nFROM \${BASE}\nUSER root\n# step: compiling the ${mark}\nRUN echo first line; echo "cc: no such file" >&2; exit 7\n`,
+      `ARG BASE\nFROM \${BASE}\nUSER root\n# step: compiling the ${mark}\nRUN (echo first line; echo "cc: no such file") >&2; exit 7\n`,
     );
     const before = fingerprint(project.path);
     const { id, summary, out } = await runSession(host, requestFor(project.path), 'echo hi');
