@@ -52,12 +52,13 @@ if (!engine.ok && engine.error.code === 'setup.group-joined') {
 }
 if (!engine.ok) stop(engine.error);
 else {
-  const keychain = await ensureKeychain();
-  if (!keychain.ok)
+  // A machine with an engine is somebody's own set-up: no package is installed there.
+  const keychain = engine.value.wasThere ? undefined : await ensureKeychain();
+  if (keychain?.ok === false)
     say(`  Keychain: ${keychain.error.message} A passphrase-sealed file serves instead.`);
   const show = createProgress('Images');
   const images = await step('Images', 'looking, and building what is missing', () =>
-    engine.value.ensureImages(
+    engine.value.engine.ensureImages(
       'shell',
       (progress) => {
         show(progress.message);

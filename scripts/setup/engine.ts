@@ -3,7 +3,7 @@ import { existsSync, openSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findEngine, type Engine } from '../../app/engine/index.ts';
-import { fail, type Failure, type Result, type Scope } from '../../app/kit/index.ts';
+import { fail, ok, type Failure, type Result, type Scope } from '../../app/kit/index.ts';
 import { imagesFolder } from '../places.ts';
 import { aptInstall, asRoot, hasApt, runAsRoot } from './apt.ts';
 import { ask } from './ask.ts';
@@ -50,18 +50,27 @@ const noEngine = (reason: Failure): Result<never> =>
     'Install and start Docker or Podman, then run the command again.',
   );
 
+/** The engine, and whether it answered before anything was done: then the system is left as it is. */
+export type EnsuredEngine = { readonly engine: Engine; readonly wasThere: boolean };
+
+const cameUp = (result: Result<Engine>): Result<EnsuredEngine> =>
+  result.ok ? ok({ engine: result.value, wasThere: false }) : result;
+
 /**
  * The container engine: the one that answers, otherwise Debian's docker.io, installed and started.
  * Where one answers, no system package is touched.
  */
-export const ensureEngine = async (installId: string, scope: Scope): Promise<Result<Engine>> => {
+export const ensureEngine = async (
+  installId: string,
+  scope: Scope,
+): Promise<Result<EnsuredEngine>> => {
   const found = await look(installId, scope);
   if (found.ok) {
     say(`  Engine: ${found.value.title} answers at ${found.value.address}`);
-    return found;
+    return ok({ engine: found.value, wasThere: true });
   }
   if (found.error.code === 'engine.no-permission')
-    return joinDockerGroup(installId, found.error, scope);
+    return cameUp(await joinDockerGroup(installId, found.error, scope));
   if (!hasApt()) return noEngine(found.error);
   if (findProgram('dockerd') === undefined) {
     const agreed = await ask(
@@ -81,9 +90,9 @@ export const ensureEngine = async (installId: string, scope: Scope): Promise<Res
     waitForEngine(installId, scope),
   );
   if (!running.ok && running.error.code === 'engine.no-permission') {
-    return joinDockerGroup(installId, running.error, scope);
+    return cameUp(await joinDockerGroup(installId, running.error, scope));
   }
-  return running;
+  return cameUp(running);
 };
 
 /** A socket that is there but closed to this user: membership in its group is the distribution's own answer. */
