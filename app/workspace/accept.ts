@@ -23,7 +23,7 @@ const leaveToDiscard = (remove: () => void): void => {
   }
 };
 
-/** Brings a session's changes to the project and clears the layer; keeps it where that did not succeed. */
+/** Brings a session's changes to the project and clears the layer; keeps it where that did not succeed, or something is held back. */
 export const acceptChanges = async (
   folder: SessionFolder,
   request: ReviewRequest,
@@ -44,6 +44,16 @@ export const acceptChanges = async (
         if (!isDiskFull(failure)) throw failure;
       }
       return err(answer.failure);
+    }
+    if (answer.report.heldBack.length > 0) {
+      // What is held back stays to be looked at: what was taken equals the project now and shows no more.
+      try {
+        const startedNs = await markStart(folder, clock, NEVER);
+        await writeManifest(folder.manifest, { ...manifest, startedNs });
+      } catch (failure) {
+        if (!isDiskFull(failure)) throw failure;
+      }
+      return ok(answer.report);
     }
     try {
       await writeManifest(folder.manifest, { ...manifest, state: 'accepted' });
