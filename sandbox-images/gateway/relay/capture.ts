@@ -55,6 +55,9 @@ const sourceOf = (socket: Socket): Endpoint | undefined =>
     ? undefined
     : { address: socket.remoteAddress, port: socket.remotePort };
 
+/** How long after the end of a stream its reset may still come, in milliseconds; a connection's end waits for it. */
+export const RESET_FOLLOWS_MS = 10;
+
 /** Joins a captured connection with a stream of the link: both ways, half-close by half-close, reset by reset. */
 const join = (socket: Socket, link: Link, authority: string, source: string): void => {
   const stream = link.open(authority, source);
@@ -77,13 +80,13 @@ const join = (socket: Socket, link: Link, authority: string, source: string): vo
   stream.on('response', (headers) => {
     if (headers[':status'] !== 200) breakOff();
   });
-  // Node's server ends a stream just before it resets it. Only what is not reset right after its end may
-  // look complete inside: one more turn of the loop brings the reset, if there is one.
+  // Node's server ends a stream just before it resets it, in frames of their own. Only what is not reset
+  // soon after its end may look complete inside.
   stream.on('end', () => {
-    setImmediate(() => {
+    setTimeout(() => {
       if (isBroken()) breakOff();
       else socket.end();
-    });
+    }, RESET_FOLLOWS_MS);
   });
   stream.on('close', () => {
     if (isBroken()) {
