@@ -112,6 +112,8 @@ describe('glovebox run', () => {
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const printed = await glovebox(['timeline', id]);
     expect(printed.out).toBe(readFileSync(file, 'utf8'));
+    const har = await glovebox(['timeline', id, '--format', 'har']);
+    expect(JSON.parse(har.out)).toMatchObject({ log: { version: '1.2', entries: [] } });
     const verified = await glovebox(['timeline', 'verify', id]);
     expect(verified).toMatchObject({ status: 0, out: `intact: ${events.length} events\n` });
 

@@ -10,8 +10,7 @@ export const NOT_YET = {
     instead: 'accept or discard the whole',
   },
   attach: { what: 'glovebox session attach', instead: 'the window' },
-  har: { what: 'glovebox timeline --format har', instead: '--format jsonl' },
-  otlp: { what: 'glovebox timeline --format otlp', instead: '--format jsonl' },
+  otlp: { what: 'glovebox timeline --format otlp', instead: '--format jsonl or har' },
 } as const;
 
 export const notYet = (feature: keyof typeof NOT_YET): Result<never, Failure<'not-yet'>> => {

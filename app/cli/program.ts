@@ -172,7 +172,7 @@ export const runCommandLine = async (
     .command('timeline')
     .description('what crossed the wall, one JSON object a line')
     .argument('<id>')
-    .option('--format <format>', 'jsonl (har, otlp: not yet)', 'jsonl')
+    .option('--format <format>', 'jsonl or har (otlp: not yet)', 'jsonl')
     .option('--follow', 'go on until the session has ended')
     .action((id: string, flags: TimelineFlags) =>
       hosted((invocation) => printTimeline(invocation, id, flags)),

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Failure } from '../kit/index.ts';
+import { exportHar } from '../timeline/index.ts';
 import { sayFailure } from './console.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { notYet } from './not-yet.ts';
@@ -19,21 +20,28 @@ const failed = ({ console }: Invocation, failure: Failure): number => {
 
 export type TimelineFlags = { readonly format: string; readonly follow?: boolean };
 
-/** `glovebox timeline ID`: the record as JSON lines, with `--follow` until the session has ended. */
+/** `glovebox timeline ID`: the record as JSON lines (with `--follow` until the session has ended), or its requests as HAR. */
 export const printTimeline = (
   invocation: Invocation,
   text: string,
   flags: TimelineFlags,
 ): Promise<number> =>
   withSession(invocation, text, async (id) => {
-    if (flags.format === 'har' || flags.format === 'otlp') {
-      const later = notYet(flags.format);
+    if (flags.format === 'otlp') {
+      const later = notYet('otlp');
       if (!later.ok) return failed(invocation, later.error);
     }
     const { host, around } = invocation;
-    const write = async (line: string): Promise<void> => {
-      if (!around.stdout.write(`${line}\n`)) await once(around.stdout, 'drain');
+    const writeText = async (piece: string): Promise<void> => {
+      if (!around.stdout.write(piece)) await once(around.stdout, 'drain');
     };
+    const write = (line: string): Promise<void> => writeText(`${line}\n`);
+    if (flags.format === 'har') {
+      const reader = host.sessions.timeline(id);
+      if (!reader.ok) return failed(invocation, reader.error);
+      for (const piece of exportHar(reader.value, host.status().version)) await writeText(piece);
+      return EXIT.done;
+    }
     let gone = false;
     around.stdout.once('error', () => {
       gone = true; // `head` and the like have seen enough.
