@@ -138,6 +138,7 @@ const createShell = (
       (request.url === SOCKET ? undefined : NOT_FOUND) ??
       checkOrigin(request) ??
       (isIn(request) ? undefined : NOT_IN) ??
+      (scope.signal.aborted ? { status: 503, words: 'Glovebox is closing.' } : undefined) ??
       (sockets.clients.size < MAX_SOCKETS
         ? undefined
         : { status: 503, words: 'Too many windows are open.' });
@@ -189,17 +190,13 @@ export const startServe = async (
   if (!files.ok) return files;
   const gate = createGate(deps.clock);
   let port = 0;
-  const shell = createShell(
-    options,
-    { gate, files: files.value, clock: deps.clock, port: () => port },
-    scope,
-  );
-  const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: 10_000, requestTimeout: 30_000 },
-    shell.onRequest,
-  );
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+  });
   server.maxConnections = MAX_CONNECTIONS;
-  server.on('upgrade', shell.onUpgrade);
+  // Before the shell is made, so that it runs after its end: the server waits for every open WebSocket.
   scope.defer(
     () =>
       new Promise((resolve) => {
@@ -207,6 +204,13 @@ export const startServe = async (
         server.closeAllConnections();
       }),
   );
+  const shell = createShell(
+    options,
+    { gate, files: files.value, clock: deps.clock, port: () => port },
+    scope,
+  );
+  server.on('request', shell.onRequest);
+  server.on('upgrade', shell.onUpgrade);
   const listening = await listen(server, options.port ?? 0);
   if (!listening.ok) return listening;
   port = listening.value;
