@@ -16,9 +16,9 @@ export const ConnectionBanner = (): ReactNode => {
     <div className={styles.banner} role="alert" data-testid="connection-lost">
       <IconWarning size={15} aria-hidden="true" />
       <span>
-        <strong>Connection to Glovebox lost.</strong> Sessions go on without this window; nothing
-        here is current.
-        {!platform.desktop && ' If Glovebox was started again, open the address that it printed.'}
+        <strong>Connection to Glovebox lost.</strong> Nothing here is current.
+        {!platform.desktop &&
+          ' If Glovebox still runs, its sessions go on; if it was started again, open the address that it printed.'}
       </span>
       <span className={styles.when} aria-hidden="true">
         {seconds === 0 ? 'trying now' : `next try in ${seconds} s`}

@@ -23,9 +23,12 @@ const focusNextPane = (): void => {
   );
   const at = panes.findIndex((pane) => pane.contains(document.activeElement));
   const next = panes[(at + 1) % panes.length];
-  const inside = next?.querySelector<HTMLElement>(
-    '[data-pane-focus], textarea, button:not(:disabled), [href], input, [tabindex="0"]',
-  );
+  // What the pane is about, before what happens to stand first in it.
+  const inside =
+    next?.querySelector<HTMLElement>('[data-pane-focus]') ??
+    next?.querySelector<HTMLElement>(
+      'textarea, button:not(:disabled), [href], input, [tabindex="0"]',
+    );
   inside?.focus();
 };
 

@@ -50,6 +50,16 @@ const notesOf = (
     : []),
 ];
 
+/** Above this, a status says which signal ended the program. */
+const SIGNAL_STATUS = 128;
+
+const endWords = (exitCode: number | undefined): string => {
+  if (exitCode === undefined) return '';
+  return exitCode > SIGNAL_STATUS
+    ? ` until it was ended (signal ${exitCode - SIGNAL_STATUS})`
+    : ` and ended with status ${exitCode}`;
+};
+
 const ChangeRow = ({ change }: { readonly change: FileChange }): ReactNode => {
   const slash = change.path.lastIndexOf('/') + 1;
   return (
@@ -230,7 +240,7 @@ export const ReviewView = ({
           </h2>
           <p className={styles.sub}>
             {ended
-              ? `It ran for ${took}${session.exitCode === undefined ? '' : ` and ended with status ${session.exitCode}`}. `
+              ? `It ran for ${took}${endWords(session.exitCode)}. `
               : 'Stop the session to take its changes: the assistant is still at work. '}
             {changes.length > 0 &&
               session.workspace !== 'live' &&

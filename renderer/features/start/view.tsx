@@ -1,4 +1,5 @@
 import { useEffect, useRef, type ReactNode } from 'react';
+import type { AssistantInfo } from '../../../app/contract/index.ts';
 import { useApp, useAppStore } from '../../shell/app.ts';
 import { useAction, useKeys } from '../../shell/shortcuts.ts';
 import { Button } from '../../ui/button.tsx';
@@ -16,6 +17,13 @@ import { WorkingCopy } from './parts/working-copy.tsx';
 import { startBlocks } from './draft.ts';
 import { inspectionOf } from './store.ts';
 import styles from './view.module.css';
+
+const START_WORDS: Readonly<Record<AssistantInfo['image'], string>> = {
+  ready: 'Ready in about a second',
+  'builds-once':
+    'Builds its image first, once, which takes minutes; later starts take about a second',
+  unknown: '',
+};
 
 /** Everything on the table before a session starts. */
 export const StartPage = (): ReactNode => {
@@ -184,10 +192,7 @@ export const StartPage = (): ReactNode => {
                 role="status"
                 data-testid="start-state"
               >
-                {blocks[0] ??
-                  (assistant?.image === 'builds-once'
-                    ? 'Builds its image first, once; the next start is at once'
-                    : 'Ready in about half a second')}
+                {blocks[0] ?? (assistant === undefined ? '' : START_WORDS[assistant.image])}
               </span>
             ) : (
               <span className={styles.failed} role="alert" data-testid="start-problem">

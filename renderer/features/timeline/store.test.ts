@@ -219,6 +219,31 @@ describe('timeline store', () => {
     expect(store.getState().open).toHaveLength(1);
   });
 
+  it('does not read again under the reader: what was left out is counted and fetched on the way back', async () => {
+    const { store, pages, shown, live, settle } = await setUp(range(1, 3));
+    store.getState().hold(true);
+    const more = { ...counts, all: counts.all + 40 };
+    await live({ counts: more, skipped: 38, events: [touch(42), touch(43)] });
+    expect(shown()).toEqual([3, 2, 1]);
+    expect(store.getState().waiting).toBe(40);
+    await live({ counts: { ...more, all: more.all + 1 }, events: [touch(44)] });
+    expect(store.getState().waiting).toBe(41);
+    expect(pages).toHaveLength(1);
+    store.getState().hold(false);
+    await settle();
+    expect(pages).toHaveLength(2);
+    expect(store.getState().waiting).toBe(0);
+  });
+
+  it('keeps what is being read when more comes than the window holds', async () => {
+    const { store, shown, live } = await setUp(range(1, 3));
+    store.getState().hold(true);
+    await live({ events: range(4, MAX_RING_EVENTS + 10) });
+    await live({ events: [touch(MAX_RING_EVENTS + 11)] });
+    expect(shown()).toEqual([3, 2, 1]);
+    expect(store.getState().waiting).toBe(MAX_RING_EVENTS + 8);
+  });
+
   it('asks the store for a filter once typing rests, and filters live events alike', async () => {
     const { store, clock, pages, settle, shown, live } = await setUp([...range(1, 3), egress(4)]);
     store.getState().setText('host:a');

@@ -14,7 +14,7 @@ import type { Clock, Scope } from '../../../app/kit/index.ts';
 import type { WireClient } from '../../wire/index.ts';
 import { foldEvents, type FoldedRow } from './fold.ts';
 import { isBlocked, matchesFilter } from './match.ts';
-import { addNewer, addOlder, EMPTY_RING, type Ring } from './ring.ts';
+import { addNewer, addOlder, EMPTY_RING, MAX_RING_EVENTS, type Ring } from './ring.ts';
 
 /** Events asked for at once. */
 export const PAGE_EVENTS = 200;
@@ -87,7 +87,7 @@ export const createTimelineStore = (
       return {
         ring,
         rows: foldEvents(shown.toReversed()),
-        waiting: ring.events.length - shown.length,
+        waiting: ring.cutNewest ? get().waiting : ring.events.length - shown.length,
       };
     };
 
@@ -118,6 +118,13 @@ export const createTimelineStore = (
       });
     };
 
+    const leaveOut = (count: number): void => {
+      set(({ ring, waiting }) => ({
+        ring: { ...ring, cutNewest: true },
+        waiting: waiting + count,
+      }));
+    };
+
     const flush = (): void => {
       cancelFlush = undefined;
       const { filter, ring, loading } = get();
@@ -125,8 +132,11 @@ export const createTimelineStore = (
       if (loading) return;
       const events = arrived.filter((event) => matchesFilter(event, filter));
       arrived = [];
-      if (events.length === 0 || ring.cutNewest) {
-        if (events.length > 0) set((state) => ({ waiting: state.waiting + events.length }));
+      if (events.length === 0) return;
+      const full = limit !== undefined && ring.events.length + events.length > MAX_RING_EVENTS;
+      if (ring.cutNewest || full) {
+        // What is being read is not pushed out by what is new: that is fetched on the way back up.
+        leaveOut(events.length);
         return;
       }
       set(show(addNewer(ring, events)));
@@ -146,14 +156,21 @@ export const createTimelineStore = (
           onRestart: () => void reload(),
           onItem: (item) => {
             liveOpen = item.open.toReversed();
+            const { filter, counts } = get();
             set((state) => ({
               counts: item.counts,
               open: heldOpen ?? liveOpen,
               overview: growOverview(state.overview, item.events),
             }));
             if (item.skipped > 0) {
-              void reload();
-              return;
+              if (!reading) {
+                void reload();
+                return;
+              }
+              const fitting = item.events.filter((event) => matchesFilter(event, filter)).length;
+              const all = item.counts[filter.view] - counts[filter.view];
+              // How many of the skipped ones fit the words of a filter is not known here.
+              leaveOut(filter.text === '' ? Math.max(1, all - fitting) : 1);
             }
             if (item.events.length === 0) return;
             arrived.push(...item.events);
@@ -195,6 +212,7 @@ export const createTimelineStore = (
         limit = held ? (ring.events.at(-1)?.seq ?? 0) : undefined;
         heldOpen = held ? get().open : undefined;
         set({ open: heldOpen ?? liveOpen, ...(ring.cutNewest ? {} : show(ring)) });
+        if (!held && ring.cutNewest) void reload();
       },
       jumpToNewest: () => {
         reading = false;

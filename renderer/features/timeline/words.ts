@@ -213,7 +213,7 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
           event.op === 'start'
             ? 'start'
             : `exit${event.exitCode === undefined ? '' : ` ${event.exitCode}`}`,
-        who: event.program === undefined ? 'in the sandbox' : programWords(event.program),
+        who: event.program === undefined ? 'started by Glovebox' : programWords(event.program),
         figures: event.durationMs === undefined ? undefined : formatDuration(event.durationMs),
       };
     case 'session': {

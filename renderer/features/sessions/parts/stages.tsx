@@ -72,9 +72,9 @@ export const Failed = ({ session }: { readonly session: SessionSummary }): React
         <h2 className={styles.title}>{ASSISTANT_TITLES[session.assistant]} did not come up</h2>
         <ProblemNotice problem={problem} />
         <p className={styles.sub}>
-          Its containers are gone
-          {session.workspace === 'live' ? '.' : ' and your folder is as it was.'} The timeline
-          beside this shows how far it came.
+          Nothing of it is left running
+          {session.workspace === 'live' ? '.' : ', and nothing in your folder was changed.'} The
+          timeline beside this shows how far it came.
         </p>
         <div className={styles.actions}>
           <Button

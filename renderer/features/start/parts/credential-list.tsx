@@ -121,6 +121,9 @@ export const CredentialList = (): ReactNode => {
   const limits = useAppStore('start', (state) => state.draft.limits);
   const keys = useKeys('credentials.add');
   const canAdd = host?.vault.state === 'open';
+  // The passphrase form says by itself that the sealed file is locked.
+  const asksPassphrase = host?.vault.state === 'locked' && host.vault.store === 'sealed';
+  const listProblem = problem ?? (asksPassphrase ? undefined : host?.vault.problem);
   const ttl = (limits ?? defaultLimits(host)).ttlMs;
   const span = ttl === undefined ? 'until it ends' : formatSpan(ttl);
   const add = (): void => {
@@ -133,62 +136,69 @@ export const CredentialList = (): ReactNode => {
       note="it gets a placeholder, never the key"
       testId="grants"
       action={
-        <Button
-          size="s"
-          look="ghost"
-          keys={keys.keys}
-          disabled={!canAdd}
-          aria-label="Add a credential"
-          data-testid="add-credential-button"
-          onClick={add}
-        >
-          <IconPlus size={12} aria-hidden="true" />
-          Add
-        </Button>
+        canAdd && (
+          <Button
+            size="s"
+            look="ghost"
+            keys={keys.keys}
+            aria-label="Add a credential"
+            data-testid="add-credential-button"
+            onClick={add}
+          >
+            <IconPlus size={12} aria-hidden="true" />
+            Add
+          </Button>
+        )
       }
     >
-      {problem !== undefined && (
-        <ProblemNotice
-          problem={problem}
-          look="ask"
-          action={
-            <Button size="s" onClick={() => void credentials.getState().load()}>
-              Try again
-            </Button>
-          }
-        />
-      )}
-      <UnlockForm />
-      {list === undefined && problem === undefined && <Waiting>Asking the keychain</Waiting>}
-      {list?.length === 0 && (
-        <div className={styles.empty}>
-          <p>
-            None is stored. The assistant then asks for its own sign-in inside, or you store its key
-            here and it only gets a placeholder.
-          </p>
-          <Button size="s" disabled={!canAdd} onClick={add}>
-            Add a credential
-          </Button>
-        </div>
-      )}
-      {list !== undefined && list.length > 0 && (
-        <ul className={sectionStyles.list}>
-          {list.map((credential) => (
-            <CredentialRow key={credential.name} credential={credential} span={span} />
-          ))}
-        </ul>
-      )}
-      {list !== undefined && list.length > 8 && (
-        <button
-          type="button"
-          className={styles.edit}
-          onClick={() => {
-            navigation.getState().go({ type: 'credentials' });
-          }}
-        >
-          All credentials
-        </button>
-      )}
+      <div className={styles.parts}>
+        {listProblem !== undefined && (
+          <ProblemNotice
+            problem={listProblem}
+            look="ask"
+            action={
+              <Button size="s" onClick={() => void credentials.getState().load()}>
+                Try again
+              </Button>
+            }
+          />
+        )}
+        <UnlockForm />
+        {list === undefined && problem === undefined && <Waiting>Asking the keychain</Waiting>}
+        {list?.length === 0 && (
+          <div className={styles.empty}>
+            <p>
+              None is stored. The assistant then asks for its own sign-in inside, or you store its
+              key here and it only gets a placeholder.
+            </p>
+            {canAdd ? (
+              <Button size="s" onClick={add}>
+                Add a credential
+              </Button>
+            ) : (
+              host?.vault.state === 'locked' && <p>Unlock the store of credentials to add one.</p>
+            )}
+          </div>
+        )}
+        {list !== undefined && list.length > 0 && (
+          <ul className={sectionStyles.list}>
+            {list.map((credential) => (
+              <CredentialRow key={credential.name} credential={credential} span={span} />
+            ))}
+          </ul>
+        )}
+        {list !== undefined && list.length > 8 && (
+          <button
+            type="button"
+            className={styles.edit}
+            onClick={() => {
+              navigation.getState().go({ type: 'credentials' });
+            }}
+          >
+            All credentials
+          </button>
+        )}
+      </div>
     </Section>
   );
 };

@@ -178,10 +178,11 @@ export const HiddenList = ({
         />
       </div>
       <p className={sectionStyles.hint}>
-        Looked into {plural(scan.files, 'file')} ({formatBytes(scan.bytes)}) in{' '}
-        {formatDuration(scan.durationMs)}
-        {scan.unread > 0 && `; ${plural(scan.unread, 'file')} judged by name only`}. Files of these
-        names that appear later stay hidden too.
+        Judged {plural(scan.files, 'file')} by name and searched {formatBytes(scan.bytes)} of
+        content in {formatDuration(scan.durationMs)}.
+        {scan.unread > 0 &&
+          ` ${formatCount(scan.unread)} of them by name only: git’s objects, dependencies, media and what is too large.`}{' '}
+        Decided at the start: a secret that you put here later is seen.
       </p>
     </Section>
   );

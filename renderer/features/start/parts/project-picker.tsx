@@ -82,7 +82,9 @@ export const ProjectPicker = (): ReactNode => {
               Recent
             </h2>
             {recent === undefined && <Waiting>Asking the host</Waiting>}
-            {recent?.length === 0 && <p className={styles.none}>No project has been opened yet.</p>}
+            {recent?.length === 0 && (
+              <p className={styles.none}>No project has had a session yet.</p>
+            )}
             {recent !== undefined && recent.length > 0 && (
               <ul className={styles.list}>
                 {recent.map((path) => (
