@@ -487,6 +487,37 @@ test('the value of a credential stays in no place of the window', async ({ page 
   expect(watched.problems).toEqual([]);
 });
 
+test('a locked store of credentials says so, opens with a passphrase, and keeps it to itself', async ({
+  page,
+}) => {
+  const PASSPHRASE = 'correct-horse-battery-canary';
+  const locked = scope.use(
+    await startServing({
+      home: newHome(),
+      env: { GLOVEBOX_VAULT: 'sealed', GLOVEBOX_PASSPHRASE_FILE: undefined },
+    }),
+  );
+  await open(page, locked);
+  await page.getByTestId('open-credentials').click();
+  await expect(page.getByTestId('unlock-form')).toBeVisible();
+  await expect(page.getByTestId('add-credential-button')).toBeHidden();
+  await picture(page, 'locked-credentials');
+  await page.getByTestId('new-session').click();
+  await startPage(page).openProject(newProject().path);
+  const section = page.getByRole('region', { name: 'Credentials' });
+  await expect(section).toContainText('Unlock the store of credentials to add one.');
+  await expect(section.getByRole('button', { name: /Add/ })).toHaveCount(0);
+  await picture(page, 'locked-start');
+  await page.getByTestId('unlock-passphrase').fill(PASSPHRASE);
+  await page.getByTestId('unlock-vault').click();
+  await expect(page.getByTestId('unlock-form')).toBeHidden();
+  await expect(section.getByRole('button', { name: 'Add a credential' })).toHaveCount(2);
+  expect(watched.received.join('\n')).not.toContain(PASSPHRASE);
+  expect(await page.content()).not.toContain(PASSPHRASE);
+  expect(watched.problems).toEqual([]);
+  await locked.close();
+});
+
 test('the link lets in one browser, once; a reload keeps working', async ({ page, browser }) => {
   const link = await serving.renew();
   await page.goto(link);

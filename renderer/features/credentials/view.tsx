@@ -14,7 +14,7 @@ import { kindWords } from './words.ts';
 
 const STORES = {
   keychain: 'Stored in this machine’s keychain.',
-  sealed: 'Stored in a file that your passphrase seals; no keychain answers here.',
+  sealed: 'Stored in a file that your passphrase seals.',
   none: 'Nothing can be stored: no keychain answers.',
 } as const;
 
@@ -47,17 +47,18 @@ export const CredentialsPage = (): ReactNode => {
             real values stay outside.
           </p>
         </div>
-        <Button
-          look="primary"
-          keys={keys.keys}
-          aria-label="Add a credential"
-          disabled={!canAdd}
-          data-testid="add-credential-button"
-          onClick={add}
-        >
-          <IconPlus size={14} aria-hidden="true" />
-          Add a credential
-        </Button>
+        {canAdd && (
+          <Button
+            look="primary"
+            keys={keys.keys}
+            aria-label="Add a credential"
+            data-testid="add-credential-button"
+            onClick={add}
+          >
+            <IconPlus size={14} aria-hidden="true" />
+            Add a credential
+          </Button>
+        )}
       </header>
       {vault?.problem !== undefined && (
         <ProblemNotice problem={vault.problem} look={vault.state === 'locked' ? 'ask' : 'deny'} />
@@ -116,7 +117,9 @@ export const CredentialsPage = (): ReactNode => {
                     <HostileText>{credential.hosts.map(hostWords).join(', ')}</HostileText>
                   )}
                 </td>
-                <td className="mono">{credential.env ?? ''}</td>
+                <td className={credential.env === undefined ? styles.none : 'mono'}>
+                  {credential.env ?? 'the usual variable'}
+                </td>
                 <td className={styles.when}>
                   {formatWhen(credential.rotatedAt ?? credential.addedAt, now)}
                   {credential.rotatedAt !== undefined && <small> replaced</small>}
