@@ -156,10 +156,15 @@ describe.each([
     expect(readFileSync(join(project, 'old/.env.local'), 'utf8')).toBe('SECRET=2');
     for (const path of ['src/a.ts', 'src/n.ts', 'old'])
       expect(statSync(join(project, path)).uid).toBe(owner);
-    expect(unwrap(await workspace().changes(session, never)).changes).toEqual([]);
-    expect(await workspace().accept(session, never)).toMatchObject({
-      error: { code: 'review.nothing' },
+    // What was held back stays to be looked at, and accepting again takes nothing more.
+    expect(unwrap(await workspace().changes(session, never)).changes).toMatchObject([
+      { path: 'src/deep/x/.env', change: 'added' },
+    ]);
+    expect(unwrap(await workspace().accept(session, never))).toMatchObject({
+      applied: 0,
+      heldBack: [{ path: 'src/deep/x/.env' }],
     });
+    expect(readFileSync(join(project, 'src/deep/x/.env'), 'utf8')).toBe('SECRET=1');
   });
 
   test('git works inside, commits come back, hooks and settings do not', async () => {
