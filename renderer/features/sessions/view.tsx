@@ -90,7 +90,7 @@ export const Sidebar = (): ReactNode => {
   const loaded = useAppStore('sessions', (state) => state.loaded);
   const byId = useAppStore('sessions', (state) => state.byId);
   const place = useAppStore('navigation', (state) => state.place);
-  const now = useNow(10_000);
+  const now = useNow(5_000);
   const { live, ended } = groupSessions(byId);
   const current = place.type === 'session' ? place.id : undefined;
   const { go } = navigation.getState();
