@@ -6,7 +6,7 @@ export const GUARANTEES: readonly Guarantee[] = [
     id: 'P1',
     promise: 'No real credential is ever inside the sandbox.',
     state: 'partial',
-    note: 'Placeholders inside, real values on the broker’s upstream side only. Answers are searched in headers and in uncompressed text; other encodings come next.',
+    note: 'Placeholders inside, real values on the broker’s upstream side only. Answers are searched in headers, trailers and bodies, compressed ones too, in the common encodings; a server that transforms the key in another way could still return it.',
   },
   {
     id: 'P2',
