@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type Docker from 'dockerode';
 import type { ImageInfo } from 'dockerode';
 import type { AssistantName } from '../contract/index.ts';
-import { err, ok, type Clock, type Result, type Scope } from '../kit/index.ts';
+import { err, fail, ok, type Clock, type Result, type Scope } from '../kit/index.ts';
 import { hostAptSources, type AptSources } from './apt-sources.ts';
 import { ASSISTANT_IMAGES, VERSION_ARGUMENT } from './assistants.ts';
 import { ensureDistribution, imageId } from './distribution.ts';
 import { engineFailure } from './failure.ts';
 import { hostAuthorities, type HostAuthority } from './host-authorities.ts';
+import { runHostCommand } from './host-command.ts';
 import { buildImage, CALLED_OFF, type BuildRequest } from './image-build.ts';
 import { contextEntries, type ContextSources } from './image-context.ts';
 import { readImageFolder, type ImageFolder } from './image-recipe.ts';
@@ -43,9 +44,24 @@ const proxyArguments = (env: EngineOptions['env']): Record<string, string> => {
   return args;
 };
 
-const registryArgument = (env: EngineOptions['env']): Record<string, string> => {
-  const registry = env['npm_config_registry'] ?? env['NPM_CONFIG_REGISTRY'];
-  return registry === undefined || registry === '' ? {} : { NPM_REGISTRY: registry };
+/**
+ * Where builds fetch npm packages: what the environment says, otherwise what npm is set to on this machine.
+ * Not part of an image's tag: where a package came from does not change what it is.
+ */
+const npmRegistry = async (
+  env: EngineOptions['env'],
+  signal: AbortSignal,
+): Promise<Result<string, EngineFailure>> => {
+  const named = env['npm_config_registry'] ?? env['NPM_CONFIG_REGISTRY'] ?? '';
+  if (named !== '') return ok(named);
+  const asked = await runHostCommand('npm', ['config', 'get', 'registry'], { env, signal });
+  const answer = asked.ok ? asked.value.trim().split('\n').at(-1) : undefined;
+  if (answer !== undefined && /^https?:\/\/\S+$/.test(answer)) return ok(answer);
+  return fail(
+    'image.build-failed',
+    'npm on this machine does not say which registry packages come from.',
+    'Install npm, or name the registry in npm_config_registry.',
+  );
 };
 
 /** Tag of an image: the first 16 hexadecimal digits of SHA-256 over its context, the image below and its arguments. */
@@ -176,17 +192,23 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
     };
     const entries = await contextEntries(image.value, sources);
     if (!entries.ok) return entries;
-    const args = { ...recipe.args, ...registryArgument(deps.env) };
-    const tag = imageTag(name, await hashEntries(entries.value), below, args);
+    const tag = imageTag(name, await hashEntries(entries.value), below, recipe.args);
     const present = await imageId(docker, tag);
     if (present !== undefined || !step.mayBuild) return ok(present);
 
+    const registry = await npmRegistry(deps.env, step.signal);
+    if (!registry.ok) return registry;
     const version = recipe.args[VERSION_ARGUMENT];
     const request: BuildRequest = {
       image: image.value,
       entries: entries.value,
       tag,
-      args: { ...proxyArguments(deps.env), ...args, BASE: below },
+      args: {
+        ...proxyArguments(deps.env),
+        ...recipe.args,
+        NPM_REGISTRY: registry.value,
+        BASE: below,
+      },
       labels: {
         [LABEL.install]: deps.installId,
         [LABEL.image]: name,

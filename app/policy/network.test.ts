@@ -59,7 +59,7 @@ describe('the network policy', () => {
     expect(judge(change, 'api.anthropic.com').rule).toBe('preset claude-code');
     expect(judge(change, 'api.anthropic.com', 80).verdict).toBe('denied');
     expect(judge(change, 'pypi.org').rule).toBe('preset registries');
-    expect(judge(change, 'deb.debian.org', 80).verdict).toBe('allowed');
+    expect(judge(change, 'ftp.debian.org', 80).verdict).toBe('allowed');
     for (const host of ['github.com', 'npmjs.org', 'api.openai.com', 'statsig.anthropic.com']) {
       expect(judge(change, host).verdict).toBe('denied');
     }

@@ -129,13 +129,13 @@ export const CREDENTIALS: readonly CredentialSummary[] = [
   {
     name: 'npm-publish',
     kind: 'npm',
-    hosts: ['registry.npmjs.org'],
+    hosts: ['registry.example'],
     env: 'NPM_TOKEN',
     addedAt: ago(2 * 86_400_000),
   },
 ];
 
-export const RECENT = [PROJECT, '/home/me/site', '/home/me/work/ledger'];
+export const RECENT = [PROJECT, '/home/me/site', '/home/me/ledger'];
 
 export const folders = (path: string): FolderListing => ({
   path,
@@ -295,7 +295,7 @@ export const SESSIONS: readonly SessionSummary[] = [
   session({
     id: CLOSED,
     assistant: 'shell',
-    project: '/home/me/work/ledger',
+    project: '/home/me/ledger',
     projectName: 'ledger',
     state: 'closed',
     startedAt: ago(9 * 86_400_000),
@@ -352,7 +352,7 @@ const egress = (over: Partial<EgressDraft>, ms: number): EgressDraft => ({
   rule: 'package registries',
   scheme: 'https',
   method: 'GET',
-  host: 'registry.npmjs.org',
+  host: 'registry.example',
   port: 443,
   protocol: 'h1',
   inspected: true,
