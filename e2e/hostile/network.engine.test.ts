@@ -168,8 +168,16 @@ P`,
 
   it('ICMP goes nowhere', async () => {
     const { stdout } = await arena.inside.run(
-      `python3 -c "import socket; s=socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)"; ping -c1 -W2 ${arena.bridgeAddress} && echo answered`,
+      `python3 - <<'P'
+import socket, struct
+for address in ('${arena.bridgeAddress}', '8.8.8.8'):
+    try:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(2)
+        s.sendto(struct.pack('>BBHHH', 8, 0, 0, 1, 1) + b'echo', (address, 0)); s.recv(100); print('answered')
+    except OSError as e: print('refused', e)
+P`,
     );
+    expect(stdout.match(/refused/g)).toHaveLength(2);
     expect(stdout).not.toContain('answered');
   });
 
