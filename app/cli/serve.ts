@@ -49,6 +49,8 @@ export const serve = async (around: Surroundings, flags: ServeFlags): Promise<nu
     around,
     { shell: shellWords(), surroundings: surroundingsOf(flags) },
     async ({ host, console, endBy, scope }) => {
+      // Before anything is held: a signal that comes during the start must still let go of the lock.
+      const stopped = new Promise<void>((resolve) => onStopSignal(() => resolve(), endBy, scope));
       const lock = lockHome(host.status().homeFolder, scope);
       if (!lock.ok) {
         sayFailure(console, lock.error);
@@ -77,7 +79,7 @@ export const serve = async (around: Surroundings, flags: ServeFlags): Promise<nu
       if (flags.open === true && !(await openBrowser(url, host.status().homeFolder, scope))) {
         console.say('No browser could be opened from here: open the link yourself.');
       }
-      await new Promise<void>((resolve) => onStopSignal(() => resolve(), endBy, scope));
+      await stopped;
       console.say('Ending; running sessions are stopped first.');
       process.removeListener('SIGUSR2', onRenew);
       around.stdin.off('data', onRenew);
