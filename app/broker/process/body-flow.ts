@@ -5,7 +5,7 @@ import {
   createInflate,
   createZstdDecompress,
 } from 'node:zlib';
-import type { Needle, Search } from './needles.ts';
+import type { Hit, Search } from './needles.ts';
 
 /** Counts bytes and passes them on. */
 export const createCounter = (count: (bytes: number) => void): Transform =>
@@ -18,11 +18,11 @@ export const createCounter = (count: (bytes: number) => void): Transform =>
 
 /** The failure that ends a body in which a placeholder turned up. */
 export class TripError extends Error {
-  readonly needle: Needle;
-  constructor(needle: Needle) {
+  readonly hit: Hit;
+  constructor(hit: Hit) {
     super('a placeholder turned up in the body');
     this.name = 'TripError';
-    this.needle = needle;
+    this.hit = hit;
   }
 }
 

@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls';
 import type { EgressDraft } from '../../contract/index.ts';
 import type { Clock } from '../../kit/index.ts';
 import type { FromProcess, ProcessSpec, ToProcess } from '../protocol.ts';
+import { createCredentialBook } from './credential-book.ts';
 import { createDial } from './dial.ts';
 import { createDnsServer } from './dns-server.ts';
 import { createDnsZone } from './dns-zone.ts';
@@ -12,8 +13,6 @@ import { createLeafCache } from './leaf-cache.ts';
 import { createLinkServer, listenLink } from './link.ts';
 import { createRecorder } from './recorder.ts';
 import { createResolve } from './resolve.ts';
-import { createScrubber } from './scrub.ts';
-import { createBodyTrip } from './trip.ts';
 import { createUpstreamPool } from './upstream-pool.ts';
 
 export type BrokerProcess = {
@@ -29,9 +28,7 @@ export const runBroker = async (
   send: (message: FromProcess) => void,
 ): Promise<BrokerProcess> => {
   const recorder = createRecorder(clock, (drafts) => send({ type: 'events', drafts: [...drafts] }));
-  const scrubber = createScrubber(
-    spec.credentials.map(({ grant, secret }) => ({ secret, placeholder: grant.placeholder })),
-  );
+  const book = createCredentialBook(spec.credentials);
   const identifier = createIdentifier(clock, (id, flow) => send({ type: 'identify', id, flow }));
   const zone = createDnsZone(clock, crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
   const dns = createDnsServer({ clock, policy: spec.network, zone, record: recorder.record });
@@ -39,7 +36,7 @@ export const runBroker = async (
     clock,
     record: recorder.record,
     open: (draft: EgressDraft) => send({ type: 'open', draft }),
-    redact: (text) => scrubber.text(text).text,
+    redact: (text) => book.scrubber().text(text).text,
   });
   const upstreamTrust = createSecureContext({
     ca: spec.upstreamAuthorities,
@@ -53,14 +50,12 @@ export const runBroker = async (
     policy: spec.network,
     zone,
     leaves: await createLeafCache(spec.authority, clock.now),
-    credentials: spec.credentials,
+    book,
     exchanges,
     forward: {
       clock,
       pool,
-      scrubber,
-      credentials: spec.credentials,
-      bodyTrip: createBodyTrip(spec.credentials.map(({ grant }) => grant)),
+      book,
       exchanges,
     },
   });

@@ -16,21 +16,16 @@ import {
   decoderFor,
   TripError,
 } from './body-flow.ts';
+import type { CredentialBook } from './credential-book.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
 import { safeTrailers, withoutHopByHop } from './hop.ts';
 import { joinStreams } from './join.ts';
 import { grantCovers } from './trip.ts';
-import {
-  tripCode,
-  tripIn,
-  type Destination,
-  type HeaderPairs,
-  type HeldCredential,
-} from './inject.ts';
+import { tripCode, tripIn, type Destination, type HeaderPairs } from './inject.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
 import { pairsOf, type RequestHead } from './request-head.ts';
 import type { Scrubber } from './scrub.ts';
-import type { Search, SearchStep } from './needles.ts';
+import type { SearchStep } from './needles.ts';
 import { DialError, type UpstreamOptions, type UpstreamPool } from './upstream-pool.ts';
 
 /** How long both directions of a request may be silent, in milliseconds: long polls and slow models included. */
@@ -41,9 +36,7 @@ export const LINGER_MS = 2000;
 export type ForwardDeps = {
   readonly clock: Clock;
   readonly pool: UpstreamPool;
-  readonly scrubber: Scrubber;
-  readonly credentials: readonly HeldCredential[];
-  readonly bodyTrip: () => Search;
+  readonly book: CredentialBook;
   readonly exchanges: Exchanges;
 };
 
@@ -95,7 +88,7 @@ const flatten = (pairs: HeaderPairs): string[] => pairs.flatMap(([name, value]) 
 /** The header section as it goes upstream: ours to frame, the client's in all else. */
 const upstreamHeaders = (deps: ForwardDeps, { to, head, headers, used }: Outgoing): string[] => {
   // An answer that may hold a secret has to be readable, and whole: pieces of it could be asked for one by one.
-  const readable = deps.credentials.some(({ grant }) => grantCovers(grant, to.host, to.port));
+  const readable = deps.book.held().some(({ grant }) => grantCovers(grant, to.host, to.port));
   const kept = withoutHopByHop(headers).filter(([rawName]) => {
     const name = rawName.toLowerCase();
     if (name === 'content-length') return false;
@@ -128,7 +121,7 @@ const refusalOf = (failed: unknown, to: Destination): Refusal => {
 };
 
 const sendBody = (
-  deps: ForwardDeps,
+  scrubber: Scrubber,
   plan: AnswerPlan,
   answer: IncomingMessage,
   response: ServerResponse,
@@ -159,7 +152,7 @@ const sendBody = (
   // Who failed first: by the time the joined streams say so, the failure has closed both ends.
   answer.once('error', onFailure);
   answer.once('end', () => {
-    const trailers = planTrailers(deps.scrubber, safeTrailers(pairsOf(answer.rawTrailers)));
+    const trailers = planTrailers(scrubber, safeTrailers(pairsOf(answer.rawTrailers)));
     if (trailers.pairs.length > 0 && !response.writableEnded) {
       response.addTrailers(trailers.pairs.map(([name, value]): [string, string] => [name, value]));
     }
@@ -171,7 +164,7 @@ const sendBody = (
     joinStreams([answer, count, response], done);
     return;
   }
-  const search = deps.scrubber.stream();
+  const search = scrubber.stream();
   if (!plan.body.collect) {
     const decoder = decoderFor(plan.body.encoding);
     if (decoder === undefined) throw new Error('an answer was planned without a decoder');
@@ -252,7 +245,8 @@ export const forward = (
     };
     const onAnswer = (upstream: ClientRequest, answer: IncomingMessage): void => {
       const status = answer.statusCode ?? 502;
-      const plan = planAnswer(deps.scrubber, {
+      const scrubber = deps.book.scrubber();
+      const plan = planAnswer(scrubber, {
         status,
         reason: answer.statusMessage ?? '',
         headers: pairsOf(answer.rawHeaders),
@@ -263,7 +257,7 @@ export const forward = (
         return;
       }
       exchange.set({ status });
-      sendBody(deps, plan, answer, response, exchange, onFailure, (failed) => {
+      sendBody(scrubber, plan, answer, response, exchange, onFailure, (failed) => {
         if (failed === undefined) {
           // An early answer: the server has said all it will, the rest of the upload is of no use.
           if (!request.complete) upstream.destroy();
@@ -331,11 +325,11 @@ export const forward = (
         bytesOut += bytes;
         exchange.set({ bytesOut });
       });
-      const search = deps.credentials.length > 0 ? createTripFlow(deps.bodyTrip()) : undefined;
+      const search = deps.book.held().length > 0 ? createTripFlow(deps.book.bodyTrip()) : undefined;
       request.once('end', () => {
         const trailers = safeTrailers(pairsOf(request.rawTrailers));
         const tripped = trailers
-          .map(([name, value]) => tripIn(deps.credentials, to, `${name}: ${value}`, 'a trailer'))
+          .map(([name, value]) => tripIn(deps.book.held(), to, `${name}: ${value}`, 'a trailer'))
           .find((found) => found !== undefined);
         if (tripped?.type === 'tripped') onTrip(tripped.grant, 'a trailer');
         else upstream.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
@@ -347,8 +341,8 @@ export const forward = (
         (failed) => {
           if (over || !(failed instanceof TripError)) return;
           // All else that breaks an upload shows as the request's own error, or as an early answer.
-          const grant = deps.credentials[failed.needle.owner]?.grant;
-          if (grant !== undefined) onTrip(grant, 'the body');
+          const found = deps.book.findingOf(failed.hit);
+          if (found !== undefined) onTrip(found.grant, 'the body');
         },
       );
     };

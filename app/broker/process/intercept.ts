@@ -10,12 +10,13 @@ import {
   type CanonicalHost,
   type NetworkPolicy,
 } from '../../policy/index.ts';
+import type { CredentialBook } from './credential-book.ts';
 import type { DnsZone } from './dns-zone.ts';
 import { isZoneAddress } from './dns-zone.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { EgressFacts, Exchange, Exchanges } from './exchange.ts';
 import { forward, sendRefusal, type ForwardDeps } from './http-forward.ts';
-import { injectHead, type Destination, type HeldCredential } from './inject.ts';
+import { injectHead, type Destination } from './inject.ts';
 import type { LeafCache } from './leaf-cache.ts';
 import { refusalMessage, refusalStatus, type Refusal } from './refuse.ts';
 import { MAX_HEADER_BYTES, pairsOf, readRequestHead } from './request-head.ts';
@@ -37,7 +38,7 @@ export type InterceptDeps = {
   readonly policy: NetworkPolicy;
   readonly zone: DnsZone;
   readonly leaves: LeafCache;
-  readonly credentials: readonly HeldCredential[];
+  readonly book: CredentialBook;
   readonly exchanges: Exchanges;
   readonly forward: ForwardDeps;
 };
@@ -124,7 +125,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       exchange.set({ rule: verdict.rule });
       // A tripwire goes off even where the request would be refused anyway: that it is out matters more.
       const injected = injectHead(
-        deps.credentials,
+        deps.book.held(),
         to,
         head.ok ? head.value.target : (request.url ?? ''),
         pairsOf(request.rawHeaders),

@@ -100,10 +100,16 @@ const holdFrom = (needles: Needles, data: Buffer, from: number): number => {
   return data.length;
 };
 
+/** Something that was found. */
+export type Hit = {
+  /** Index of what it belongs to. */
+  readonly owner: number;
+};
+
 export type SearchStep = {
   /** Bytes that are safe to pass on, in order, replacements in place. */
   readonly out: readonly Buffer[];
-  readonly hits: readonly Needle[];
+  readonly hits: readonly Hit[];
 };
 
 /**
