@@ -9,7 +9,15 @@ import { createTestAuthority } from './testing/certificates.ts';
 import { connectRelay } from './testing/relay.ts';
 import { createRig, listenTls, SECRET, SESSION, type Rig, type Upstream } from './testing/setup.ts';
 
-const NOWHERE = { default: 'deny', allow: [], deny: [], resolve: [], dns: undefined } as const;
+const NOWHERE = {
+  default: 'deny',
+  allow: [],
+  deny: [],
+  passThrough: [],
+  git: [],
+  resolve: [],
+  dns: undefined,
+} as const;
 const SILENT = {
   onEvents: () => undefined,
   onOpen: () => undefined,

@@ -13,7 +13,13 @@ import {
   Program,
   SessionId,
 } from '../contract/index.ts';
-import { parseHost, type CanonicalHost } from '../policy/index.ts';
+import {
+  MAX_PATH_PATTERN_CHARS,
+  parseGitRule,
+  parseHost,
+  parsePathPattern,
+  type CanonicalHost,
+} from '../policy/index.ts';
 
 /** Most records in one message from the broker process. */
 export const MAX_BATCH_RECORDS = 256;
@@ -37,12 +43,28 @@ const HostRule = z
     port: Port.optional(),
   })
   .transform(({ type, host, port }) => ({ type, host, port }));
-const NamedRule = z.strictObject({ rule: HostRule, words: z.string().max(MAX_MESSAGE_CHARS) });
+const NamedRule = z.strictObject({
+  rule: HostRule,
+  words: z.string().max(MAX_MESSAGE_CHARS),
+  by: z.enum(['user', 'preset', 'grant']),
+});
+/** Travels as its words: a rule is read by its own parser on both sides. */
+const GitRuleWords = z
+  .string()
+  .max(MAX_MESSAGE_CHARS)
+  .transform((text, context) => {
+    const rule = parseGitRule(text);
+    if (rule.ok) return rule.value;
+    context.addIssue({ code: 'custom', message: 'not a git rule' });
+    return z.NEVER;
+  });
 const Network = z
   .strictObject({
     default: z.enum(['deny', 'allow']),
     allow: z.array(NamedRule).max(4096),
     deny: z.array(NamedRule).max(4096),
+    passThrough: z.array(NamedRule).max(4096),
+    git: z.array(GitRuleWords).max(4096),
     resolve: z
       .array(
         z.strictObject({
@@ -56,18 +78,55 @@ const Network = z
     dns: z.strictObject({ address: Address, port: Port }).optional(),
   })
   .transform((network) => ({ ...network, dns: network.dns }));
+const SiteText = z.string().max(256);
 const Site = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('header'), name: z.string().max(128) }),
   z.strictObject({ type: z.literal('authorization') }),
   z.strictObject({ type: z.literal('basic') }),
+  z.strictObject({ type: z.literal('query'), name: SiteText.min(1) }),
+  z.strictObject({ type: z.literal('path'), prefix: SiteText }),
+  z.strictObject({ type: z.literal('json'), pointer: SiteText }),
+  z.strictObject({ type: z.literal('form'), name: SiteText.min(1) }),
+  z.strictObject({ type: z.literal('aws-sigv4') }),
+  z.strictObject({ type: z.literal('oauth-refresh') }),
+  z.strictObject({ type: z.literal('google-service-account') }),
+  z.strictObject({ type: z.literal('postgres') }),
 ]);
+const Placeholder = z.string().min(16).max(MAX_SECRET_CHARS);
+const Variables = z.array(z.string().max(128)).max(32);
+const PathPatternText = z
+  .string()
+  .max(MAX_PATH_PATTERN_CHARS)
+  .transform((text, context) => {
+    const pattern = parsePathPattern(text);
+    if (pattern.ok) return pattern.value;
+    context.addIssue({ code: 'custom', message: 'not a path pattern' });
+    return z.NEVER;
+  });
 const Grant = z.strictObject({
   credential: Name,
   kind: z.string().max(128),
   hosts: z.array(HostRule).max(256),
   sites: z.array(Site).max(32),
-  placeholder: z.string().min(16).max(MAX_SECRET_CHARS),
-  env: z.array(z.string().max(128)).max(32),
+  scope: z.strictObject({
+    methods: z.array(z.string().max(32)).max(64).optional(),
+    paths: z.array(PathPatternText).max(64).optional(),
+  }),
+  placeholder: Placeholder,
+  env: Variables,
+  parts: z
+    .array(z.strictObject({ name: z.string().max(64), placeholder: Placeholder, env: Variables }))
+    .min(1)
+    .max(8),
+  files: z
+    .array(
+      z.strictObject({
+        name: z.string().max(128),
+        content: z.string().max(MAX_SECRET_CHARS),
+        env: Variables,
+      }),
+    )
+    .max(8),
 });
 
 /** All that the broker process knows. Travels over IPC only: never an argument, never a variable. */
@@ -86,6 +145,8 @@ export const ProcessSpec = z.strictObject({
   }),
 });
 export type ProcessSpec = z.infer<typeof ProcessSpec>;
+/** The same before it is parsed, as the host sends it. */
+export type SentSpec = z.input<typeof ProcessSpec>;
 
 const CallId = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -98,6 +159,7 @@ export const ToProcess = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('close') }),
 ]);
 export type ToProcess = z.infer<typeof ToProcess>;
+export type SentToProcess = z.input<typeof ToProcess>;
 
 const Flow = z.strictObject({
   protocol: z.enum(['tcp', 'udp']),

@@ -4,6 +4,7 @@ import type { EgressDraft } from '../contract/index.ts';
 import { fail, isoTime, ok, sleep, systemClock, type Clock, type Result } from '../kit/index.ts';
 import { createSessionAuthority } from './authority.ts';
 import { certificatesIn, readHostAuthorities, uniqueCertificates } from './host-authorities.ts';
+import type { CredentialGrant } from '../policy/index.ts';
 import type {
   Broker,
   BrokerFailure,
@@ -13,7 +14,7 @@ import type {
   SessionAuthority,
   StartBroker,
 } from './port.ts';
-import { FromProcess, type BrokerDraft, type ProcessSpec, type ToProcess } from './protocol.ts';
+import { FromProcess, type BrokerDraft, type SentSpec, type SentToProcess } from './protocol.ts';
 import { forkProcess, type Spawn, type SpawnedProcess } from './spawn.ts';
 
 /** How long a broker process may take to listen, in milliseconds. */
@@ -50,22 +51,37 @@ const isCertificate = (pem: string): boolean => {
   }
 };
 
+const sentGrant = (grant: CredentialGrant): SentSpec['credentials'][number]['grant'] => ({
+  ...grant,
+  hosts: [...grant.hosts],
+  sites: [...grant.sites],
+  scope: {
+    ...(grant.scope.methods === undefined ? {} : { methods: [...grant.scope.methods] }),
+    ...(grant.scope.paths === undefined ? {} : { paths: [...grant.scope.paths] }),
+  },
+  env: [...grant.env],
+  parts: grant.parts.map((part) => ({ ...part, env: [...part.env] })),
+  files: grant.files.map((file) => ({ ...file, env: [...file.env] })),
+});
+
 const processSpec = (
   spec: BrokerSpec,
   authority: SessionAuthority,
   upstreamAuthorities: readonly string[],
-): ProcessSpec => ({
+): SentSpec => ({
   session: spec.session,
   linkFolder: spec.linkFolder,
   network: {
     default: spec.network.default,
     allow: [...spec.network.allow],
     deny: [...spec.network.deny],
+    passThrough: [...spec.network.passThrough],
+    git: spec.network.git.map(({ words }) => words),
     resolve: [...spec.network.resolve],
     dns: spec.network.dns,
   },
   credentials: spec.credentials.map(({ grant, secret }) => ({
-    grant: { ...grant, hosts: [...grant.hosts], sites: [...grant.sites], env: [...grant.env] },
+    grant: sentGrant(grant),
     secret: secret.expose(),
   })),
   upstreamAuthorities: [...upstreamAuthorities],
@@ -118,7 +134,7 @@ export const createStartBroker =
     }
     const trusted = uniqueCertificates([...hostAuthorities, ...named.flat()]).filter(isCertificate);
     const authority = await createSessionAuthority(spec.session, clock.now());
-    const start: ToProcess = { type: 'start', spec: processSpec(spec, authority, trusted) };
+    const start: SentToProcess = { type: 'start', spec: processSpec(spec, authority, trusted) };
 
     const firstSeen = createFirstSeen();
     let linked = false;
@@ -142,7 +158,7 @@ export const createStartBroker =
         closure.resolve();
         end.resolve(how);
       });
-      const send = (message: ToProcess): void => child.send(message);
+      const send = (message: SentToProcess): void => child.send(message);
       child.onMessage((raw) => {
         const parsed = FromProcess.safeParse(raw);
         if (!parsed.success) {
@@ -263,7 +279,7 @@ export const createStartBroker =
       (closing ??= (async () => {
         stopped.abort();
         const life = current;
-        life.process.send({ type: 'close' } satisfies ToProcess);
+        life.process.send({ type: 'close' } satisfies SentToProcess);
         const timer = new AbortController();
         await Promise.race([
           life.closed,

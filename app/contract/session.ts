@@ -3,6 +3,7 @@ import { CODE_LIST } from './codes.ts';
 import { SessionId, TerminalId } from './ids.ts';
 import { WorkspaceMode } from './project.ts';
 import {
+  GitRuleText,
   HostPath,
   HostRuleText,
   MAX_ARGUMENT_CHARS,
@@ -51,6 +52,10 @@ export const NetworkRequest = z.strictObject({
   presets: z.array(Preset).max(8),
   allow: z.array(HostRuleText).max(512),
   deny: z.array(HostRuleText).max(512),
+  /** Hosts whose TLS is passed on unopened. */
+  passThrough: z.array(HostRuleText).max(512).optional(),
+  /** `allow push github.com/owner/repo branch main`, one rule each. */
+  git: z.array(GitRuleText).max(512).optional(),
   resolve: z.array(ResolveText).max(64),
   /** `ADDRESS[:PORT]` of the resolver the broker asks; absent means the system's. */
   dns: z.string().max(128).optional(),

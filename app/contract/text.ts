@@ -41,6 +41,9 @@ export const HostRuleText = z
   .min(1)
   .max(MAX_HOST_CHARS + 8);
 
+/** `allow|deny|ask fetch|push HOST/REPOSITORY [branch BRANCH]`. Parsed by policy. */
+export const GitRuleText = z.string().min(1).max(1024);
+
 /** `HOST:PORT:ADDRESS[:PORT]`, as `--resolve` takes it. Parsed by policy. */
 export const ResolveText = z
   .string()

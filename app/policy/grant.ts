@@ -3,16 +3,46 @@ import type { CredentialSummary } from '../contract/index.ts';
 import { kindInfo, mintPlaceholder, variablesOf, type SecretShape } from './credential-kind.ts';
 import type { InjectionSite } from './injection-site.ts';
 import { parseHostRule, type HostRule } from './host-rule.ts';
+import type { PathPattern } from './path-pattern.ts';
 
-/** Permission to use one credential in this session. The placeholder is what the sandbox holds. */
+/** One value of a credential that has several (a key pair has two), as the sandbox holds it. */
+export type GrantPart = {
+  /** As the kind calls it: `value`, `access-key-id`, `secret-access-key`. */
+  readonly name: string;
+  readonly placeholder: string;
+  /** Variables inside the sandbox that hold this placeholder. */
+  readonly env: readonly string[];
+};
+
+/** What narrows a grant beside its hosts; absent means no narrowing. */
+export type GrantScope = {
+  /** Upper case. */
+  readonly methods?: readonly string[] | undefined;
+  readonly paths?: readonly PathPattern[] | undefined;
+};
+
+/** A credential file that clients need inside. It holds placeholders only. */
+export type GrantFile = {
+  /** A plain file name, unique in the session. */
+  readonly name: string;
+  readonly content: string;
+  /** Variables inside the sandbox that hold the file's path. */
+  readonly env: readonly string[];
+};
+
+/** Permission to use one credential in this session. The placeholders are what the sandbox holds. */
 export type CredentialGrant = {
   readonly credential: string;
   readonly kind: string;
   readonly hosts: readonly HostRule[];
   readonly sites: readonly InjectionSite[];
+  readonly scope: GrantScope;
+  /** The first part's placeholder and variables. */
   readonly placeholder: string;
-  /** Variables inside the sandbox that hold the placeholder. */
   readonly env: readonly string[];
+  /** At least one. */
+  readonly parts: readonly GrantPart[];
+  readonly files: readonly GrantFile[];
 };
 
 /**
@@ -47,12 +77,17 @@ export const buildGrant = (
     }
     rules.push(rule.value);
   }
+  const placeholder = mintPlaceholder(summary.kind, shape);
+  const env = summary.env === undefined ? variablesOf(info.value, shape) : [summary.env];
   return ok({
     credential: summary.name,
     kind: summary.kind,
     hosts: rules,
     sites: info.value.sites,
-    placeholder: mintPlaceholder(summary.kind, shape),
-    env: summary.env === undefined ? variablesOf(info.value, shape) : [summary.env],
+    scope: {},
+    placeholder,
+    env,
+    parts: [{ name: 'value', placeholder, env }],
+    files: [],
   });
 };

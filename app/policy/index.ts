@@ -10,7 +10,9 @@ export {
 } from './credential-kind.ts';
 export type { KindInfo, SecretShape } from './credential-kind.ts';
 export { buildGrant } from './grant.ts';
-export type { CredentialGrant } from './grant.ts';
+export type { CredentialGrant, GrantFile, GrantPart, GrantScope } from './grant.ts';
+export { judgeGit, parseGitRule } from './git-rule.ts';
+export type { GitAct, GitOperation, GitRule, GitVerdict } from './git-rule.ts';
 export type { InjectionSite } from './injection-site.ts';
 export { parseHost } from './host.ts';
 export type { CanonicalHost } from './host.ts';
@@ -18,14 +20,18 @@ export { formatHostRule, matchesHostRule, parseHostRule } from './host-rule.ts';
 export type { HostRule } from './host-rule.ts';
 export { isAddress, judgeAddress } from './judge-address.ts';
 export {
+  allowsRaw,
   buildNetworkPolicy,
   describeNetworkPolicy,
   findResolve,
   judgeDestination,
+  passesThrough,
 } from './network.ts';
 export type { DestinationVerdict, NamedRule, NetworkPolicy } from './network.ts';
 export { canonicalPath } from './path.ts';
 export type { CanonicalPath } from './path.ts';
+export { matchesPathPattern, MAX_PATH_PATTERN_CHARS, parsePathPattern } from './path-pattern.ts';
+export type { PathPattern } from './path-pattern.ts';
 export type { SandboxLimits, SandboxMount, SandboxUser } from './plan.ts';
 export { ASSISTANT_PRESETS, REGISTRY_HOSTS } from './presets.ts';
 export type { AssistantPreset } from './presets.ts';

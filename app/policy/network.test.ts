@@ -3,11 +3,13 @@ import { ASSISTANTS, type NetworkRequest } from '../contract/index.ts';
 import { unwrap } from '../kit/index.ts';
 import { parseHost } from './host.ts';
 import {
+  allowsRaw,
   buildNetworkPolicy,
   describeNetworkPolicy,
   findResolve,
   judgeDestination,
   MAX_POLICY_LINES,
+  passesThrough,
 } from './network.ts';
 
 const request = (change: Partial<NetworkRequest>): NetworkRequest => ({
@@ -93,6 +95,9 @@ describe('the network policy', () => {
     [{ resolve: ['a:1:b'] }, 'policy.invalid', '--resolve a:1:b'],
     [{ resolve: ['a:1:10.0.0.1', 'A:1:10.0.0.2'] }, 'policy.invalid', 'a:1 twice'],
     [{ dns: 'dns.test' }, 'policy.invalid', '--dns'],
+    [{ passThrough: ['*.com'] }, 'policy.invalid', '--pass-through *.com'],
+    [{ git: ['allow push github.com'] }, 'policy.invalid', 'git: allow push github.com'],
+    [{ git: ['ask push github.com/a/b'] }, 'not-yet', 'git: ask push github.com/a/b'],
   ] as const)('refuses %j', (change, code, words) => {
     const built = buildNetworkPolicy(request(change as Partial<NetworkRequest>), 'shell');
     expect(built.ok ? '' : built.error.code).toBe(code);
@@ -120,6 +125,45 @@ describe('the network policy', () => {
       '--resolve c.test:443:[::1]:1',
       '--dns 9.9.9.9:53',
     ]);
+  });
+
+  it('reaches what it passes through, unless it is denied', () => {
+    const change = { passThrough: ['*.pinned.test', 'mtls.test:8443'], deny: ['no.pinned.test'] };
+    const policy = unwrap(buildNetworkPolicy(request(change), 'shell'));
+    const through = (host: string, port = 443) =>
+      passesThrough(policy, unwrap(parseHost(host)), port)?.words;
+    expect(through('a.pinned.test')).toBe('--pass-through *.pinned.test');
+    expect(through('mtls.test', 8443)).toBe('--pass-through mtls.test:8443');
+    expect(through('mtls.test')).toBeUndefined();
+    expect(through('no.pinned.test')).toBeUndefined();
+    expect(judge(change, 'a.pinned.test')).toEqual({
+      verdict: 'allowed',
+      rule: '--pass-through *.pinned.test',
+    });
+    expect(judge(change, 'no.pinned.test').verdict).toBe('denied');
+    expect(describeNetworkPolicy(policy)).toContain(
+      '--pass-through mtls.test:8443 (not inspected)',
+    );
+  });
+
+  it('lets raw bytes to a host and port that the user wrote, and to no other', () => {
+    const raw = (change: Partial<NetworkRequest>, host: string, port: number) =>
+      allowsRaw(
+        unwrap(buildNetworkPolicy(request(change), 'claude-code')),
+        unwrap(parseHost(host)),
+        port,
+      )?.words;
+    expect(raw({ allow: ['db.test:5432'] }, 'db.test', 5432)).toBe('--allow db.test:5432');
+    expect(raw({ allow: ['db.test:5432'] }, 'db.test', 5433)).toBeUndefined();
+    expect(raw({ allow: ['db.test'] }, 'db.test', 443)).toBeUndefined();
+    expect(raw({ allow: ['*.test.example:22'] }, 'db.test.example', 22)).toBeUndefined();
+    expect(raw({ default: 'allow' }, 'db.test', 5432)).toBeUndefined();
+    expect(raw({ presets: ['assistant'] }, 'api.anthropic.com', 443)).toBeUndefined();
+    expect(raw({ allow: ['db.test:5432'], deny: ['db.test:5432'] }, 'db.test', 5432)).toBe(
+      undefined,
+    );
+    const git = ['deny push git.test:9418/**'];
+    expect(raw({ allow: ['git.test:9418'], git }, 'git.test', 9418)).toBeUndefined();
   });
 
   it('cuts a long description and says so', () => {

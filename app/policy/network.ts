@@ -1,18 +1,27 @@
 import { assertNever, fail, ok, type Result } from '../kit/index.ts';
 import type { AssistantName, NetworkRequest, Preset } from '../contract/index.ts';
 import { formatHostRule, matchesHostRule, parseHostRule, type HostRule } from './host-rule.ts';
+import { parseGitRule, type GitRule } from './git-rule.ts';
 import type { CanonicalHost } from './host.ts';
 import { ASSISTANT_PRESETS, REGISTRY_HOSTS } from './presets.ts';
 import { parseResolve, parseResolver, type ResolveRule } from './resolve.ts';
 
 /** A rule with the words that the timeline and the window show for it. */
-export type NamedRule = { readonly rule: HostRule; readonly words: string };
+export type NamedRule = {
+  readonly rule: HostRule;
+  readonly words: string;
+  /** Who named the host: a person for this session, a preset, or a credential's grant. */
+  readonly by: 'user' | 'preset' | 'grant';
+};
 
 /** What this session may reach. Deny wins; order never matters. */
 export type NetworkPolicy = {
   readonly default: 'deny' | 'allow';
   readonly allow: readonly NamedRule[];
   readonly deny: readonly NamedRule[];
+  /** Hosts whose TLS is passed on unopened, told by the server name; reached, but not inspected. */
+  readonly passThrough: readonly NamedRule[];
+  readonly git: readonly GitRule[];
   readonly resolve: readonly ResolveRule[];
   readonly dns: { readonly address: string; readonly port: number } | undefined;
 };
@@ -26,6 +35,12 @@ export type DestinationVerdict =
       readonly rule: string;
     };
 
+const ruleFor = (
+  rules: readonly NamedRule[],
+  host: CanonicalHost,
+  port: number,
+): NamedRule | undefined => rules.find(({ rule }) => matchesHostRule(rule, host, port));
+
 /**
  * Judges host and port, before any name is resolved: deny rules, then allow rules, then the default.
  * `allowed` is not yet leave to dial: the resolved address is judged by `judgeAddress`.
@@ -35,17 +50,43 @@ export const judgeDestination = (
   host: CanonicalHost,
   port: number,
 ): DestinationVerdict => {
-  const hit = (rules: readonly NamedRule[]): NamedRule | undefined =>
-    rules.find(({ rule }) => matchesHostRule(rule, host, port));
-  const denied = hit(policy.deny);
+  const denied = ruleFor(policy.deny, host, port);
   if (denied !== undefined) {
     return { verdict: 'denied', code: 'egress.denied-by-rule', rule: denied.words };
   }
-  const allowed = hit(policy.allow);
+  const allowed = ruleFor(policy.passThrough, host, port) ?? ruleFor(policy.allow, host, port);
   if (allowed !== undefined) return { verdict: 'allowed', rule: allowed.words };
   return policy.default === 'allow'
     ? { verdict: 'allowed', rule: 'default allow' }
     : { verdict: 'denied', code: 'egress.no-rule', rule: 'default deny' };
+};
+
+/** The rule by which TLS to this host is passed on unopened; undefined where it is inspected or denied. */
+export const passesThrough = (
+  policy: NetworkPolicy,
+  host: CanonicalHost,
+  port: number,
+): NamedRule | undefined =>
+  ruleFor(policy.deny, host, port) === undefined
+    ? ruleFor(policy.passThrough, host, port)
+    : undefined;
+
+/**
+ * The rule by which bytes that are neither TLS nor HTTP may go to this destination: one that the user
+ * wrote for exactly this host and port. Presets, wildcards and grants mean the web. Never where a git
+ * rule looks at the host: unread bytes would go around it.
+ */
+export const allowsRaw = (
+  policy: NetworkPolicy,
+  host: CanonicalHost,
+  port: number,
+): NamedRule | undefined => {
+  if (ruleFor(policy.deny, host, port) !== undefined) return undefined;
+  if (policy.git.some((rule) => matchesHostRule(rule.host, host, port))) return undefined;
+  return policy.allow.find(
+    ({ rule, by }) =>
+      by === 'user' && rule.type === 'exact' && rule.port === port && rule.host === host,
+  );
 };
 
 /** The resolve rule for exactly this destination; its address may be private because the user named it. */
@@ -59,6 +100,7 @@ export const findResolve = (
 const parseRules = (
   texts: readonly string[],
   words: (text: string) => string,
+  by: NamedRule['by'] = 'user',
 ): Result<NamedRule[]> => {
   const rules: NamedRule[] = [];
   for (const text of texts) {
@@ -67,7 +109,7 @@ const parseRules = (
       const { code, message, hint } = rule.error;
       return fail(code, `${words(text)}: ${message}`, hint);
     }
-    rules.push({ rule: rule.value, words: words(formatHostRule(rule.value)) });
+    rules.push({ rule: rule.value, words: words(formatHostRule(rule.value)), by });
   }
   return ok(rules);
 };
@@ -75,12 +117,26 @@ const parseRules = (
 const presetRules = (preset: Preset, assistant: AssistantName): Result<NamedRule[]> => {
   switch (preset) {
     case 'assistant':
-      return parseRules(ASSISTANT_PRESETS[assistant].hosts, () => `preset ${assistant}`);
+      return parseRules(ASSISTANT_PRESETS[assistant].hosts, () => `preset ${assistant}`, 'preset');
     case 'registries':
-      return parseRules(REGISTRY_HOSTS, () => 'preset registries');
+      return parseRules(REGISTRY_HOSTS, () => 'preset registries', 'preset');
     default:
       return assertNever(preset, 'reading a preset');
   }
+};
+
+const parseGitRules = (texts: readonly string[]): Result<GitRule[]> => {
+  const rules: GitRule[] = [];
+  for (const text of texts) {
+    const rule = parseGitRule(text);
+    if (!rule.ok)
+      return fail(rule.error.code, `git: ${text}: ${rule.error.message}`, rule.error.hint);
+    if (rule.value.verdict === 'ask') {
+      return fail('not-yet', `git: ${text}: asking comes in a later version.`, 'Allow or deny it.');
+    }
+    rules.push(rule.value);
+  }
+  return ok(rules);
 };
 
 /** Turns what the user asked for into the rules of one session. Fails on anything it cannot read whole. */
@@ -105,6 +161,10 @@ export const buildNetworkPolicy = (
   if (!named.ok) return named;
   const deny = parseRules(request.deny, (text) => `--deny ${text}`);
   if (!deny.ok) return deny;
+  const passThrough = parseRules(request.passThrough ?? [], (text) => `--pass-through ${text}`);
+  if (!passThrough.ok) return passThrough;
+  const git = parseGitRules(request.git ?? []);
+  if (!git.ok) return git;
   const resolve: ResolveRule[] = [];
   for (const text of request.resolve) {
     const rule = parseResolve(text);
@@ -121,6 +181,8 @@ export const buildNetworkPolicy = (
     default: request.default,
     allow: [...allow, ...named.value],
     deny: deny.value,
+    passThrough: passThrough.value,
+    git: git.value,
     resolve,
     dns: dns.value,
   });
@@ -148,6 +210,8 @@ export const describeNetworkPolicy = (policy: NetworkPolicy): string[] => {
     ...policy.deny.map(({ words }) => words),
     ...Array.from(presets, ([words, hosts]) => `${words}: ${hosts.join(', ')}`),
     ...lines,
+    ...policy.passThrough.map(({ words }) => `${words} (not inspected)`),
+    ...policy.git.map(({ words }) => `git: ${words}`),
     ...policy.resolve.map(
       (rule) => `--resolve ${at(rule.host, rule.port)}:${at(rule.address, rule.addressPort)}`,
     ),

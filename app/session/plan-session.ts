@@ -70,7 +70,8 @@ export const planSession = async (
     if (!credential.ok) return credential;
     credentials.push(credential.value);
     const { grant } = credential.value;
-    for (const rule of grant.hosts) granted.push({ rule, words: `grant ${grant.credential}` });
+    for (const rule of grant.hosts)
+      granted.push({ rule, words: `grant ${grant.credential}`, by: 'grant' });
   }
   return ok({
     network: { ...network.value, allow: [...network.value.allow, ...granted] },

@@ -66,6 +66,15 @@ const swapAt = (
     }
     case 'basic':
       return name === 'authorization' ? swapBasic(value, placeholder, secret) : undefined;
+    case 'query':
+    case 'path':
+    case 'json':
+    case 'form':
+    case 'aws-sigv4':
+    case 'oauth-refresh':
+    case 'google-service-account':
+    case 'postgres':
+      return undefined;
     default:
       return assertNever(site, 'swapping a placeholder');
   }

@@ -16,6 +16,8 @@ const policy = (more: Partial<NetworkPolicy>): NetworkPolicy => ({
   default: 'allow',
   allow: [],
   deny: [],
+  passThrough: [],
+  git: [],
   resolve: [],
   dns: undefined,
   ...more,

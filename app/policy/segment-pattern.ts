@@ -1,0 +1,47 @@
+import { fail, ok, type Result } from '../kit/index.ts';
+
+/** Most segments of one pattern. */
+export const MAX_PATTERN_SEGMENTS = 32;
+/** Most `**` of one pattern: matching tries them in turn. */
+export const MAX_PATTERN_DEPTHS = 4;
+
+/**
+ * Reads a pattern over `/`-separated segments: `*` stands for one whole segment that is not empty, `**` for any number of
+ * them, none included; all else is literal. A star inside a segment is refused: it would look like a
+ * pattern and match nothing. `what` begins the message (`The path pattern`).
+ */
+export const checkSegments = (segments: readonly string[], what: string): Result<void> => {
+  if (segments.length > MAX_PATTERN_SEGMENTS) {
+    return fail('policy.invalid', `${what} has more than ${MAX_PATTERN_SEGMENTS} parts.`);
+  }
+  if (segments.filter((segment) => segment === '**').length > MAX_PATTERN_DEPTHS) {
+    return fail('policy.invalid', `${what} has more than ${MAX_PATTERN_DEPTHS} of **.`);
+  }
+  if (segments.some((segment) => segment.includes('*') && segment !== '*' && segment !== '**')) {
+    return fail(
+      'policy.invalid',
+      `${what} has a star inside a part.`,
+      'A star stands for a whole part: * for one, ** for any number.',
+    );
+  }
+  return ok(undefined);
+};
+
+/** Whether the segments fit the pattern's, whole. `same` compares one literal segment. */
+export const matchSegments = (
+  pattern: readonly string[],
+  segments: readonly string[],
+  same: (literal: string, segment: string) => boolean = (literal, segment) => literal === segment,
+): boolean => {
+  const [first, ...rest] = pattern;
+  if (first === undefined) return segments.length === 0;
+  if (first === '**') {
+    return Array.from({ length: segments.length + 1 }, (_, skipped) => skipped).some((skipped) =>
+      matchSegments(rest, segments.slice(skipped), same),
+    );
+  }
+  const [segment, ...others] = segments;
+  if (segment === undefined) return false;
+  if (first === '*' ? segment === '' : !same(first, segment)) return false;
+  return matchSegments(rest, others, same);
+};
