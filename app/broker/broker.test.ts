@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_PIPELINED_REQUESTS } from './process/intercept.ts';
+import { MAX_PIPELINED_REQUESTS } from './process/serve-http1.ts';
 import { createTestAuthority } from './testing/certificates.ts';
 import {
   createRig,

@@ -52,6 +52,9 @@ export const runBroker = async (
     leaves: await createLeafCache(spec.authority, clock.now),
     book,
     exchanges,
+    mediators: [],
+    routes: [],
+    patience: () => undefined,
     forward: {
       clock,
       pool,

@@ -20,6 +20,7 @@ import type { CredentialBook } from './credential-book.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
 import { safeTrailers, withoutHopByHop } from './hop.ts';
 import { joinStreams } from './join.ts';
+import type { Mediation } from './mediate.ts';
 import { grantCovers } from './trip.ts';
 import { tripCode, tripIn, type Destination, type HeaderPairs } from './inject.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
@@ -40,13 +41,10 @@ export type ForwardDeps = {
   readonly exchanges: Exchanges;
 };
 
-/** A judged request, ready to go. */
-export type Outgoing = {
+/** A judged request, ready to go: target and headers have the real values in place. */
+export type Outgoing = Mediation & {
   readonly to: Destination;
   readonly head: RequestHead;
-  /** Headers with the real values in place. */
-  readonly headers: HeaderPairs;
-  readonly used: readonly CredentialGrant[];
   readonly program: Promise<Program | undefined>;
 };
 
@@ -271,7 +269,7 @@ export const forward = (
       const options: UpstreamOptions = {
         agent: deps.pool.agent,
         method: head.method,
-        path: head.target,
+        path: outgoing.target,
         headers: upstreamHeaders(deps, outgoing),
         timeout: IDLE_REQUEST_MS,
         maxHeaderSize: 65_536,

@@ -52,7 +52,11 @@ const read = (bytes: Buffer): Reading => {
  * Looks at the first bytes of a connection and puts them back. Never writes: a protocol in which
  * the server speaks first shows itself by silence.
  */
-export const sniff = (stream: Duplex, clock: Clock): Promise<Sniffed> =>
+export const sniff = (
+  stream: Duplex,
+  clock: Clock,
+  silenceMs: number = SILENCE_MS,
+): Promise<Sniffed> =>
   new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
     let cancel: (() => void) | undefined;
@@ -87,7 +91,7 @@ export const sniff = (stream: Duplex, clock: Clock): Promise<Sniffed> =>
         }
       }
     };
-    cancel = clock.after(SILENCE_MS, () => finish({ type: 'silent' }));
+    cancel = clock.after(silenceMs, () => finish({ type: 'silent' }));
     stream.on('readable', onReadable);
     stream.on('end', onGone);
     stream.on('close', onGone);

@@ -1,0 +1,169 @@
+import type { Program } from '../../contract/index.ts';
+import { failure, ok, type Result } from '../../kit/index.ts';
+import type { CredentialGrant, DestinationVerdict } from '../../policy/index.ts';
+import type { CredentialBook } from './credential-book.ts';
+import type { EgressFacts, Exchange, Exchanges } from './exchange.ts';
+import { injectHead, tripCode, type Destination, type HeaderPairs } from './inject.ts';
+import type { Mediation, Mediator } from './mediate.ts';
+import type { Refusal } from './refuse.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** What is known of a request before it is read: where it goes, for whom, and what stands against it already. */
+export type Approach = {
+  readonly to: Destination;
+  readonly program: Promise<Program | undefined>;
+  /** Why no request on this connection can be passed on, whatever it says. */
+  readonly refusal: Refusal | undefined;
+  readonly verdict: DestinationVerdict;
+};
+
+/** A request as it was sent, and what its reading came to. */
+export type Asked = {
+  readonly target: string;
+  readonly headers: HeaderPairs;
+  readonly head: Result<RequestHead, Refusal>;
+};
+
+/** A request that may go: its head as read, and what becomes of it. */
+export type ReadyRequest = { readonly head: RequestHead; readonly mediation: Mediation };
+
+/** The facts of a request's record before anything is known but its approach. */
+export const requestFacts = (to: Destination, protocol: 'h1' | 'h2'): EgressFacts => ({
+  verdict: 'denied',
+  scheme: to.tls ? 'https' : 'http',
+  host: to.host,
+  port: to.port,
+  protocol,
+  inspected: true,
+  bytesOut: 0,
+  bytesIn: 0,
+});
+
+/** Says that a placeholder stood where it must not, on the record and as a refusal. */
+export const tripped = (
+  exchanges: Exchanges,
+  { to, program }: Pick<Approach, 'to' | 'program'>,
+  grant: CredentialGrant,
+  where: string,
+  code: Refusal['code'] = tripCode(grant, to),
+): Refusal => {
+  const { credential } = grant;
+  exchanges.credential({ op: 'tripped', credential, host: to.host, code }, program);
+  return failure(
+    code,
+    `The placeholder of ${credential} stood in ${where} of a request to ${to.host}.`,
+  );
+};
+
+export type JudgeDeps = {
+  readonly book: CredentialBook;
+  readonly exchanges: Exchanges;
+  /** Asked in order for what they know; the first that takes a request has it. */
+  readonly mediators: readonly Mediator[];
+};
+
+/** Judges one request of any HTTP version; the exchange is told what was found, its refusal is the caller's. */
+export type JudgeRequest = (
+  approach: Approach,
+  asked: Asked,
+  exchange: Exchange,
+) => Result<ReadyRequest, Refusal>;
+
+const against = (
+  { to, refusal, verdict }: Approach,
+  head: Result<RequestHead, Refusal>,
+): Refusal | undefined => {
+  if (refusal !== undefined) return refusal;
+  if (!head.ok) return head.error;
+  if (verdict.verdict === 'denied') {
+    return failure(
+      verdict.code,
+      `${to.host}:${String(to.port)} may not be reached from this session (${verdict.rule}).`,
+      `If it should be, allow it: --allow ${to.host}:${String(to.port)}.`,
+    );
+  }
+  return !to.tls && to.port === 443
+    ? failure('egress.not-tls', 'Plain HTTP is not passed to port 443.')
+    : undefined;
+};
+
+export const createJudge = ({ book, exchanges, mediators }: JudgeDeps): JudgeRequest => {
+  const usedAt = new Set<string>();
+  const firstUse = ({ credential }: CredentialGrant, { to, program }: Approach): void => {
+    const key = `${credential} ${to.host}`;
+    if (usedAt.has(key)) return;
+    usedAt.add(key);
+    exchanges.credential({ op: 'used', credential, host: to.host }, program);
+  };
+
+  const inject = (
+    approach: Approach,
+    target: string,
+    headers: HeaderPairs,
+  ): Result<Mediation, Refusal> => {
+    const injected = injectHead(book.held(), approach.to, target, headers);
+    if (injected.type === 'tripped') {
+      const { grant, where, code } = injected;
+      return { ok: false, error: tripped(exchanges, approach, grant, where, code) };
+    }
+    const { headers: ready, used } = injected;
+    return ok({
+      target,
+      headers: ready,
+      used,
+      body: { type: 'stream' },
+      answer: { type: 'stream' },
+    });
+  };
+
+  /** What a mediator made of a head may hold no placeholder any more; a held one is looked at when it is released. */
+  const leftOver = (approach: Approach, mediation: Mediation): Refusal | undefined => {
+    if (mediation.body.type === 'hold') return undefined;
+    const found =
+      book.textTrip(mediation.target) ??
+      mediation.headers
+        .map(([name, value]) => book.textTrip(`${name}: ${value}`))
+        .find((finding) => finding !== undefined);
+    return found === undefined ? undefined : tripped(exchanges, approach, found.grant, 'the head');
+  };
+
+  const mediate = (approach: Approach, head: RequestHead): Result<Mediation, Refusal> => {
+    const { method, target, headers, framing } = head;
+    const bodyBytes =
+      framing.type === 'none' ? 0 : framing.type === 'length' ? framing.bytes : undefined;
+    for (const mediator of mediators) {
+      const mediation = mediator({ to: approach.to, method, target, headers, bodyBytes });
+      if (mediation === undefined) continue;
+      if (!mediation.ok) return mediation;
+      const left = leftOver(approach, mediation.value);
+      return left === undefined ? mediation : { ok: false, error: left };
+    }
+    return inject(approach, target, headers);
+  };
+
+  return (approach, asked, exchange) => {
+    const { head } = asked;
+    if (head.ok) exchange.set({ path: head.value.target, rule: approach.verdict.rule });
+    else exchange.set({ rule: approach.verdict.rule });
+    const refusal = against(approach, head);
+    if (refusal !== undefined || !head.ok) {
+      // A tripwire goes off even where the request is refused anyway: that it is out matters more.
+      const target = head.ok ? head.value.target : asked.target;
+      const trip = inject(approach, target, asked.headers);
+      if (!trip.ok) return trip;
+      const unread = failure('egress.bad-request', 'The request could not be read.');
+      return { ok: false, error: refusal ?? unread };
+    }
+    const mediation = mediate(approach, head.value);
+    if (!mediation.ok) return mediation;
+    const { used } = mediation.value;
+    const [first] = used;
+    exchange.set({
+      verdict: 'allowed',
+      ...(first === undefined ? {} : { credential: first.credential }),
+    });
+    exchange.open();
+    for (const grant of used) firstUse(grant, approach);
+    return ok({ head: head.value, mediation: mediation.value });
+  };
+};

@@ -1,0 +1,236 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { failure, type Clock } from '../../kit/index.ts';
+import type { Exchange, Exchanges } from './exchange.ts';
+import { forward, sendRefusal, type ForwardDeps } from './http-forward.ts';
+import { requestFacts, type Approach, type JudgeRequest } from './judge-request.ts';
+import { refusalMessage, refusalStatus, type Refusal } from './refuse.ts';
+import { MAX_HEADER_BYTES, pairsOf, readRequestHead } from './request-head.ts';
+
+/** How long a kept connection may lie idle between requests, in milliseconds. */
+export const KEEP_ALIVE_MS = 120_000;
+/** How long a connection that we ended may take to end from inside, in milliseconds. */
+export const CLOSE_LINGER_MS = 5000;
+/** Most requests of one connection whose answers are not yet complete. */
+export const MAX_PIPELINED_REQUESTS = 64;
+/** How long a request's header section may take, in milliseconds. */
+export const HEADERS_MS = 30_000;
+
+/** What speaks HTTP/1.1 to us. */
+export type Http1Seat = {
+  /** What stands for a request that cannot be read, and for every request where `approachOf` is absent. */
+  readonly approach: Approach;
+  /** For a proxy: each request says itself where it goes. */
+  readonly approachOf?: (request: IncomingMessage) => Approach;
+  /** For a proxy: takes over what follows an allowed `CONNECT`. Absent, CONNECT is refused. */
+  readonly tunnel?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+};
+
+/** One connection that speaks HTTP/1.1. */
+type Connection = {
+  readonly seat: Http1Seat;
+  /** The request that came last; what the parser dislikes before its end belongs to it. */
+  last: IncomingMessage | undefined;
+  /** Ends the connection from our side once all is written; what still comes is read and thrown away. */
+  readonly endSoon: () => void;
+  closing: boolean;
+  /** Requests whose answers are not yet complete. */
+  active: number;
+  /** A refusal was its last word: what still comes is not read as a request. */
+  over: boolean;
+};
+
+export type ServeHttp1Deps = {
+  readonly clock: Clock;
+  readonly exchanges: Exchanges;
+  readonly judge: JudgeRequest;
+  readonly forward: ForwardDeps;
+};
+
+export type ServeHttp1 = {
+  /** Takes a stream over. `outer` is what HTTP is spoken on, `carrier` what that runs over (the same, without TLS). */
+  readonly take: (outer: Duplex, carrier: Duplex, seat: Http1Seat) => void;
+  readonly close: () => void;
+};
+
+/** Serves HTTP/1.1 to programs inside, with Node's strict parser. */
+export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
+  const { clock, exchanges, judge } = deps;
+  const connections = new WeakMap<object, Connection>();
+
+  const refuseRequest = (exchange: Exchange, response: ServerResponse, refusal: Refusal): void => {
+    exchange.refuse(refusal);
+    exchange.set({ status: refusalStatus(refusal.code) });
+    sendRefusal(clock, response, refusal);
+  };
+
+  const serve = async (
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
+    const { seat } = connection;
+    const approach = seat.approachOf?.(request) ?? seat.approach;
+    const { to, program } = approach;
+    connection.active += 1;
+    connection.last = request;
+    response.once('close', () => {
+      connection.active -= 1;
+    });
+    const target = request.url ?? '';
+    const exchange = exchanges.begin(
+      { ...requestFacts(to, 'h1'), method: request.method ?? '', path: target },
+      program,
+    );
+    try {
+      if (connection.active > MAX_PIPELINED_REQUESTS) {
+        const many = 'Too many requests wait for their answers on one connection.';
+        refuseRequest(exchange, response, failure('egress.too-many', many));
+        return;
+      }
+      const head = readRequestHead(request, to);
+      const headers = head.ok ? head.value.headers : pairsOf(request.rawHeaders);
+      const judged = judge(approach, { target, headers, head }, exchange);
+      if (!judged.ok) {
+        refuseRequest(exchange, response, judged.error);
+        return;
+      }
+      await forward(
+        deps.forward,
+        { to, head: judged.value.head, program, ...judged.value.mediation },
+        request,
+        response,
+        exchange,
+      );
+    } catch {
+      // A request that trips over our own code must not take the other connections along.
+      exchange.refuse(failure('egress.bad-request', 'The request could not be carried out.'));
+      request.socket.destroy();
+    } finally {
+      connection.over ||= exchange.facts().code !== undefined;
+      exchange.finish();
+    }
+  };
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const connection = connections.get(request.socket);
+    if (connection === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    response.on('error', () => undefined);
+    request.on('error', () => undefined);
+    if (connection.closing || connection.over) {
+      request.resume();
+      return;
+    }
+    void serve(connection, request, response);
+  };
+
+  /** Refuses what never became a request; the answer is written only where none is under way. */
+  const refuseRaw = (
+    connection: Connection,
+    socket: Duplex,
+    refusal: Refusal,
+    method?: string,
+  ): void => {
+    const { to, program } = connection.seat.approach;
+    const exchange = exchanges.begin(
+      { ...requestFacts(to, 'h1'), ...(method === undefined ? {} : { method }) },
+      program,
+    );
+    exchange.refuse(refusal);
+    exchange.set({ status: refusalStatus(refusal.code) });
+    exchange.finish();
+    if (socket.writable && connection.active === 0) socket.write(refusalMessage(refusal));
+    connection.endSoon();
+  };
+
+  const server = createServer({
+    insecureHTTPParser: false,
+    requireHostHeader: false,
+    joinDuplicateHeaders: false,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    noDelay: false,
+  });
+  server.maxHeadersCount = 0;
+  server.timeout = 0;
+  // Node checks its time limits only once a server listens; this one gets its connections by hand.
+  server.emit('listening');
+  // A program that closes its sending side after a request still gets its answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on('request', onRequest);
+  server.on('checkContinue', onRequest);
+  server.on('checkExpectation', onRequest);
+  server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const connection = connections.get(request.socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { tunnel } = connection.seat;
+    if (tunnel !== undefined && connection.active === 0 && !connection.over) {
+      tunnel(request, socket, head);
+      return;
+    }
+    const why = 'A tunnel inside a connection is not passed on.';
+    refuseRaw(connection, socket, failure('egress.method-refused', why), 'CONNECT');
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const connection = connections.get(socket);
+    const idle =
+      error.code === 'ECONNRESET' ||
+      error.code === 'EPIPE' ||
+      error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+    if (connection === undefined || idle || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    if (connection.closing) return;
+    if (connection.last?.complete === false) {
+      // A broken body: its request has its own record, and perhaps its refusal on the way.
+      connection.endSoon();
+      return;
+    }
+    const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+    refuseRaw(
+      connection,
+      socket,
+      connection.seat.approach.refusal ??
+        (timedOut
+          ? failure('egress.timeout', 'The request did not arrive in time.')
+          : tooLarge
+            ? failure('egress.too-large', 'The header section is too large.')
+            : failure('egress.bad-request', `The request is malformed (${String(error.code)}).`)),
+    );
+  });
+
+  return {
+    take: (outer, carrier, seat) => {
+      // Node's own way would cut the stream while the last bytes are still on their way to the program.
+      const endSoon = (): void => {
+        if (connection.closing) return;
+        connection.closing = true;
+        outer.end();
+        outer.resume();
+        const cancel = clock.after(CLOSE_LINGER_MS, () => carrier.destroy());
+        carrier.once('close', cancel);
+      };
+      const connection: Connection = {
+        seat,
+        endSoon,
+        last: undefined,
+        closing: false,
+        over: false,
+        active: 0,
+      };
+      connections.set(outer, connection);
+      server.emit('connection', Object.assign(outer, { destroySoon: endSoon }));
+    },
+    close: () => server.closeAllConnections(),
+  };
+};
