@@ -59,7 +59,7 @@ export const sendRefusal = (clock: Clock, response: ServerResponse, refusal: Ref
   }
   const body = refusalBody(refusal);
   response.sendDate = false;
-  const status = refusalStatus(refusal.code);
+  const status = refusalStatus(refusal);
   response.writeHead(status, STATUS_CODES[status] ?? 'Refused', refusalHeaders(refusal, body));
   const { req: request } = response;
   if (request.method === 'HEAD') {
@@ -228,7 +228,7 @@ export const forward = (
       if (refusal !== undefined) {
         const denied = verdict === 'denied' || refusal.code === 'egress.private-address';
         exchange.refuse(refusal, denied ? 'denied' : 'allowed');
-        if (!response.headersSent) exchange.set({ status: refusalStatus(refusal.code) });
+        if (!response.headersSent) exchange.set({ status: refusalStatus(refusal) });
         sendRefusal(deps.clock, response, refusal);
         if (attempt !== undefined) attempt.destroy();
       }

@@ -1,8 +1,18 @@
 import type { Code } from '../../contract/index.ts';
 import type { Failure } from '../../kit/index.ts';
 
+/** A refusal in the words of a protocol whose clients show no other. Framing is not its own. */
+export type RefusalAnswer = {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Buffer;
+};
+
 /** An expected failure on its way to the program inside, as an HTTP answer. */
-export type Refusal = Failure<Code>;
+export type Refusal = Failure<Code> & {
+  /** Told instead of the usual JSON. */
+  readonly answer?: RefusalAnswer;
+};
 
 const STATUS: Partial<Record<Code, number>> = {
   'egress.authority-mismatch': 421,
@@ -20,17 +30,18 @@ const STATUS: Partial<Record<Code, number>> = {
 };
 
 /** The HTTP status that a refusal is told with: 403 for every verdict of policy. */
-export const refusalStatus = (code: Code): number => STATUS[code] ?? 403;
+export const refusalStatus = ({ code, answer }: Pick<Refusal, 'code' | 'answer'>): number =>
+  answer?.status ?? STATUS[code] ?? 403;
 
-export const refusalBody = ({ code, message, hint }: Refusal): Buffer =>
+export const refusalBody = ({ code, message, hint, answer }: Refusal): Buffer =>
+  answer?.body ??
   Buffer.from(
     `${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })}\n`,
   );
 
 /** The header fields of a refusal; the connection ends with it, so that nothing unread is taken for a request. */
 export const refusalHeaders = (refusal: Refusal, body: Buffer): string[] => [
-  'content-type',
-  'application/json',
+  ...(refusal.answer?.headers ?? [['content-type', 'application/json']]).flat(),
   'glovebox-code',
   refusal.code,
   'content-length',
@@ -49,7 +60,7 @@ const REASONS: Readonly<Record<number, string>> = {
 /** A whole HTTP/1.1 answer as bytes, for requests that could not even be parsed. */
 export const refusalMessage = (refusal: Refusal): Buffer => {
   const body = refusalBody(refusal);
-  const status = refusalStatus(refusal.code);
+  const status = refusalStatus(refusal);
   const fields = refusalHeaders(refusal, body);
   let head = `HTTP/1.1 ${String(status)} ${REASONS[status] ?? 'Refused'}\r\n`;
   for (let index = 0; index < fields.length; index += 2) {

@@ -60,7 +60,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
 
   const refuseRequest = (exchange: Exchange, response: ServerResponse, refusal: Refusal): void => {
     exchange.refuse(refusal);
-    exchange.set({ status: refusalStatus(refusal.code) });
+    exchange.set({ status: refusalStatus(refusal) });
     sendRefusal(clock, response, refusal);
   };
 
@@ -140,7 +140,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
       program,
     );
     exchange.refuse(refusal);
-    exchange.set({ status: refusalStatus(refusal.code) });
+    exchange.set({ status: refusalStatus(refusal) });
     exchange.finish();
     if (socket.writable && connection.active === 0) socket.write(refusalMessage(refusal));
     connection.endSoon();

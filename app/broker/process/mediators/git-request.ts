@@ -1,0 +1,72 @@
+import { fail, ok, type Result } from '../../../kit/index.ts';
+import type { GitOperation } from '../../../policy/index.ts';
+
+/** One request of a git client over HTTP (gitprotocol-http(5)). */
+export type GitRequest = {
+  readonly operation: GitOperation;
+  /** As rules name it: percent escapes read, without the first slash and without `.git`. */
+  readonly repository: string;
+  /** `advertise` lists the refs, `exchange` does what was asked for. */
+  readonly step: 'advertise' | 'exchange';
+};
+
+// Servers differ in what they cut off an ending or fold in it; whatever one of them may take for a
+// push is judged as one.
+const EXCHANGE = /^(.*)\/git-(upload|receive)-pack(?:[/;].*)?$/is;
+const ADVERTISE = /^(.*)\/info\/refs(?:[/;].*)?$/is;
+
+const decode = (path: string): string => {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // No UTF-8: no name that a rule could speak of, but still a push where it ends like one.
+    return path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+  }
+};
+
+/** The name that rules know a repository by. */
+const repositoryOf = (path: string): string => {
+  const parts = path.split('/').filter((part) => part !== '');
+  return parts.join('/').replace(/\.git$/i, '');
+};
+
+const operationOf = (service: string): GitOperation =>
+  service.toLowerCase() === 'receive' ? 'push' : 'fetch';
+
+const SERVICE = /^git-(upload|receive)-pack$/i;
+
+/**
+ * Tells a git client's requests from others by path and query; undefined for all that is none.
+ * `git.unreadable` where the query names its service twice or a service that none has. `info/refs`
+ * without a service is the old way of fetching, without a server's help.
+ */
+export const readGitRequest = (method: string, target: string): Result<GitRequest | undefined> => {
+  const mark = target.indexOf('?');
+  const raw = mark < 0 ? target : target.slice(0, mark);
+  const path = decode(raw);
+  const [, exchanged, pack] = EXCHANGE.exec(path) ?? [];
+  if (exchanged !== undefined && pack !== undefined) {
+    if (method === 'GET' || method === 'HEAD') return ok(undefined);
+    return ok({
+      operation: operationOf(pack),
+      repository: repositoryOf(exchanged),
+      step: 'exchange',
+    });
+  }
+  const [, advertised] = ADVERTISE.exec(path) ?? [];
+  if (advertised === undefined) return ok(undefined);
+  const services = new URLSearchParams(mark < 0 ? '' : target.slice(mark)).getAll('service');
+  const [service, second] = services;
+  if (second !== undefined)
+    return fail('git.unreadable', 'The request names two services of git at once.');
+  const named = service === undefined ? 'upload' : SERVICE.exec(service)?.[1];
+  if (named === undefined)
+    return fail('git.unreadable', 'The request names a service that git does not have.');
+  return ok({
+    operation: operationOf(named),
+    repository: repositoryOf(advertised),
+    step: 'advertise',
+  });
+};
