@@ -1,16 +1,56 @@
 import { z } from 'zod';
 import { HostRuleText, MAX_NAME_CHARS, MAX_SECRET_CHARS, Name } from './text.ts';
 
-/** Kinds with a shape, hosts and a variable of their own; `bearer`, `basic` and `header:NAME` are generic. */
-export const PROVIDER_KINDS = ['anthropic', 'openai', 'gemini', 'github', 'npm'] as const;
+/** Kinds with a shape, hosts and a variable of their own. */
+export const PROVIDER_KINDS = [
+  'anthropic',
+  'openai',
+  'gemini',
+  'openrouter',
+  'huggingface',
+  'github',
+  'gitlab',
+  'npm',
+  'pypi',
+  'cargo',
+] as const;
 
-/** A credential's kind. Generic kinds say their site: `bearer`, `basic`, `header:NAME`. */
+/** Kinds whose requests the broker signs, exchanges or logs in with itself. */
+export const MEDIATED_KINDS = [
+  'aws',
+  'google-service-account',
+  'oauth-refresh',
+  'postgres',
+] as const;
+
+/** Kinds that only say where a secret is put; those with a colon name the place. */
+export const GENERIC_KINDS = [
+  'bearer',
+  'basic',
+  'header:NAME',
+  'query:NAME',
+  'path',
+  'path:PREFIX',
+  'json:POINTER',
+  'form:NAME',
+] as const;
+
+const NAMED_KINDS = [...PROVIDER_KINDS, ...MEDIATED_KINDS, 'bearer', 'basic', 'path'].join('|');
+/** Names as header fields have them (RFC 9110 5.1), as URLs and forms need not escape them, and JSON pointers (RFC 6901). */
+const PLACED_KINDS = [
+  "header:[A-Za-z0-9!#$%&'*+.^_`|~-]+",
+  '(?:query|form):[A-Za-z0-9$*.:@_~!()[\\]-]+',
+  'path:[A-Za-z0-9._~-]+',
+  'json:(?:/(?:[^~/\\u0000-\\u001f]|~[01])*)+',
+].join('|');
+
+/** A credential's kind: a provider's name, or where the secret is put (`bearer`, `query:key`, `json:/auth/token`). */
 export const CredentialKind = z
   .string()
   .max(MAX_NAME_CHARS)
   .regex(
-    /^(anthropic|openai|gemini|github|npm|bearer|basic|header:[A-Za-z0-9!#$%&'*+.^_`|~-]+)$/,
-    'one of anthropic, openai, gemini, github, npm, bearer, basic, header:NAME',
+    new RegExp(`^(?:${NAMED_KINDS}|${PLACED_KINDS})$`),
+    `one of ${[...PROVIDER_KINDS, ...MEDIATED_KINDS, ...GENERIC_KINDS].join(', ')}`,
   );
 export type CredentialKind = z.infer<typeof CredentialKind>;
 

@@ -1,6 +1,11 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { CredentialKind, MAX_SECRET_CHARS, PROVIDER_KINDS } from '../contract/index.ts';
+import {
+  CredentialKind,
+  MAX_SECRET_CHARS,
+  MEDIATED_KINDS,
+  PROVIDER_KINDS,
+} from '../contract/index.ts';
 import { unwrap } from '../kit/index.ts';
 import {
   checkSecret,
@@ -14,7 +19,8 @@ import { buildGrant } from './grant.ts';
 import { parseHostRule } from './host-rule.ts';
 import { BASE62, crc32, randomText } from './random-text.ts';
 
-const KINDS = [...PROVIDER_KINDS, 'bearer', 'basic', 'header:X-Test'];
+const PLACED = ['header:X-Test', 'query:key', 'path', 'path:bot', 'json:/auth/token', 'form:pass'];
+const KINDS = [...PROVIDER_KINDS, 'bearer', 'basic', ...PLACED];
 const summary = (kind: string, hosts: string[] = []) => ({
   name: 'mine',
   kind,
@@ -26,7 +32,9 @@ const hosts = (grant: ReturnType<typeof buildGrant>) => unwrap(grant).hosts.map(
 
 describe('kinds', () => {
   it('has facts that parse for each kind of the contract', () => {
-    expect(KIND_LIST.map(({ kind }) => kind)).toEqual([...PROVIDER_KINDS, 'bearer', 'basic']);
+    expect(KIND_LIST.map(({ kind }) => kind).toSorted()).toEqual(
+      [...PROVIDER_KINDS, ...MEDIATED_KINDS, 'bearer', 'basic', 'path'].toSorted(),
+    );
     for (const info of KIND_LIST) {
       expect(CredentialKind.safeParse(info.kind).success).toBe(true);
       for (const host of info.hosts) expect(parseHostRule(host).ok).toBe(true);
@@ -40,6 +48,35 @@ describe('kinds', () => {
       expect(kindInfo(kind).ok).toBe(false);
     }
   });
+
+  it.each([
+    ['query:key', { type: 'query', name: 'key' }],
+    ['form:client_secret', { type: 'form', name: 'client_secret' }],
+    ['path', { type: 'path', prefix: '' }],
+    ['path:bot', { type: 'path', prefix: 'bot' }],
+    ['json:/auth/0/a~1b', { type: 'json', pointer: '/auth/0/a~1b' }],
+  ])('takes %s by its place', (kind, site) => {
+    expect(unwrap(kindInfo(kind)).sites).toEqual([site]);
+  });
+
+  it.each(['query:', 'query:a=b', 'query:_method', 'form:_METHOD', 'path:', 'path:a/b', 'json:'])(
+    'refuses %s',
+    (kind) => {
+      expect(kindInfo(kind)).toMatchObject({ ok: false, error: { code: 'credential.bad-value' } });
+    },
+  );
+
+  it.each([
+    'json:token',
+    'json:/a~2',
+    'json:/a~',
+    'form:a&b',
+    'path:..%2f',
+    `query:${'k'.repeat(200)}`,
+  ])('refuses %s by the contract too', (kind) => {
+    expect(CredentialKind.safeParse(kind).success).toBe(false);
+    expect(kindInfo(kind).ok).toBe(false);
+  });
 });
 
 describe('placeholders', () => {
@@ -51,6 +88,14 @@ describe('placeholders', () => {
     ['github', 'usual', /^ghp_[0-9A-Za-z]{36}$/],
     ['github', 'fine-grained', /^github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59}$/],
     ['npm', 'usual', /^npm_[0-9A-Za-z]{36}$/],
+    ['openrouter', 'usual', /^sk-or-v1-[0-9a-f]{64}$/],
+    ['huggingface', 'usual', /^hf_[A-Za-z]{34}$/],
+    ['gitlab', 'usual', /^glpat-[\w-]{22}$/],
+    ['pypi', 'usual', /^pypi-AgEIcHlwaS5vcmc[\w-]{140}$/],
+    ['cargo', 'usual', /^cio[0-9A-Za-z]{32}$/],
+    ['aws', 'usual', /^AKIA[A-Z2-7]{16}$/],
+    ['aws', 'session', /^ASIA[A-Z2-7]{16}$/],
+    ['google-service-account', 'usual', /^[0-9a-f]{40}$/],
     ['bearer', 'usual', /^glovebox-[0-9A-Za-z]{40}$/],
     ['header:X-Test', 'usual', /^glovebox-[0-9A-Za-z]{40}$/],
   ] as const)('of %s (%s) have its shape', (kind, shape, pattern) => {
@@ -135,6 +180,28 @@ describe('buildGrant', () => {
     });
     expect(buildGrant(summary('bearer'), ['*']).ok).toBe(false);
     expect(buildGrant(summary('bearer'), []).ok).toBe(false);
+  });
+
+  it('gives each part of a key pair a placeholder and a variable of its own', () => {
+    const shape = shapeOf(
+      'aws',
+      'ASIAIOSFODNN7EXAMPLE:wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY:token-token-token',
+    );
+    const { parts, placeholder, env } = unwrap(buildGrant(summary('aws'), ['s3.test'], shape));
+    expect(parts.map((part) => [part.name, part.env])).toEqual([
+      ['access-key-id', ['AWS_ACCESS_KEY_ID']],
+      ['secret-access-key', ['AWS_SECRET_ACCESS_KEY']],
+      ['session-token', ['AWS_SESSION_TOKEN']],
+    ]);
+    expect([placeholder, env]).toEqual([parts[0]?.placeholder, parts[0]?.env]);
+    expect(new Set(parts.map((part) => part.placeholder)).size).toBe(3);
+  });
+
+  it('takes a database to be at its usual port', () => {
+    const [rule] = unwrap(buildGrant(summary('postgres'), ['db.test'])).hosts;
+    expect(rule?.port).toBe(5432);
+    expect(unwrap(buildGrant(summary('postgres'), ['db.test:6432'])).hosts[0]?.port).toBe(6432);
+    expect(unwrap(buildGrant(summary('bearer'), ['db.test'])).hosts[0]?.port).toBeUndefined();
   });
 
   it('puts the placeholder in the variables of kind, shape or user', () => {

@@ -1,18 +1,11 @@
 import { fail, ok, type Result } from '../kit/index.ts';
 import type { CredentialSummary } from '../contract/index.ts';
-import { kindInfo, mintPlaceholder, variablesOf, type SecretShape } from './credential-kind.ts';
+import { kindInfo, mintParts } from './credential-kind.ts';
+import type { GrantPart } from './grant-part.ts';
 import type { InjectionSite } from './injection-site.ts';
+import type { SecretShape } from './kind-table.ts';
 import { parseHostRule, type HostRule } from './host-rule.ts';
 import type { PathPattern } from './path-pattern.ts';
-
-/** One value of a credential that has several (a key pair has two), as the sandbox holds it. */
-export type GrantPart = {
-  /** As the kind calls it: `value`, `access-key-id`, `secret-access-key`. */
-  readonly name: string;
-  readonly placeholder: string;
-  /** Variables inside the sandbox that hold this placeholder. */
-  readonly env: readonly string[];
-};
 
 /** What narrows a grant beside its hosts; absent means no narrowing. */
 export type GrantScope = {
@@ -75,19 +68,20 @@ export const buildGrant = (
         rule.error.hint,
       );
     }
-    rules.push(rule.value);
+    rules.push({ ...rule.value, port: rule.value.port ?? info.value.port });
   }
-  const placeholder = mintPlaceholder(summary.kind, shape);
-  const env = summary.env === undefined ? variablesOf(info.value, shape) : [summary.env];
+  const parts = mintParts(info.value, shape, summary.env);
+  const [first] = parts;
+  if (first === undefined) throw new Error('a grant was built without a placeholder');
   return ok({
     credential: summary.name,
     kind: summary.kind,
     hosts: rules,
     sites: info.value.sites,
     scope: {},
-    placeholder,
-    env,
-    parts: [{ name: 'value', placeholder, env }],
+    placeholder: first.placeholder,
+    env: first.env,
+    parts,
     files: [],
   });
 };

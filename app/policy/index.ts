@@ -6,11 +6,11 @@ export {
   MIN_SECRET_CHARS,
   mintPlaceholder,
   shapeOf,
-  variablesOf,
 } from './credential-kind.ts';
-export type { KindInfo, SecretShape } from './credential-kind.ts';
+export type { KindInfo, SecretShape } from './kind-table.ts';
 export { buildGrant } from './grant.ts';
-export type { CredentialGrant, GrantFile, GrantPart, GrantScope } from './grant.ts';
+export type { CredentialGrant, GrantFile, GrantScope } from './grant.ts';
+export type { GrantPart } from './grant-part.ts';
 export { judgeGit, parseGitRule } from './git-rule.ts';
 export type { GitAct, GitOperation, GitRule, GitVerdict } from './git-rule.ts';
 export type { InjectionSite } from './injection-site.ts';
@@ -32,6 +32,14 @@ export { canonicalPath } from './path.ts';
 export type { CanonicalPath } from './path.ts';
 export { matchesPathPattern, MAX_PATH_PATTERN_CHARS, parsePathPattern } from './path-pattern.ts';
 export type { PathPattern } from './path-pattern.ts';
+export {
+  GOOGLE_TOKEN_URI,
+  parseAwsSecret,
+  parseOauthSecret,
+  parseServiceAccount,
+  secretParts,
+} from './secret-form.ts';
+export type { AwsSecret, OauthSecret, SecretPart, ServiceAccountSecret } from './secret-form.ts';
 export type { SandboxLimits, SandboxMount, SandboxUser } from './plan.ts';
 export { ASSISTANT_PRESETS, REGISTRY_HOSTS } from './presets.ts';
 export type { AssistantPreset } from './presets.ts';
