@@ -9,12 +9,16 @@ const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const ALPN = 16;
+/** Encrypted ClientHello (RFC 9849). */
+const ENCRYPTED_HELLO = 0xfe0d;
 
 /** What a client said before anything is encrypted. */
 export type ClientHello = {
   /** The DNS name of the SNI extension, as sent; undefined where there is none. */
   readonly serverName: string | undefined;
   readonly alpn: readonly string[];
+  /** It carries an encrypted ClientHello, or the semblance of one: the name in sight may not be the true one. */
+  readonly encrypted: boolean;
 };
 
 export type ClientHelloReading =
@@ -125,7 +129,8 @@ export const readClientHello = (bytes: Buffer): ClientHelloReading => {
   ) {
     return bad('the ClientHello is cut short');
   }
-  if (hello.left() === 0) return { type: 'hello', hello: { serverName: undefined, alpn: [] } };
+  if (hello.left() === 0)
+    return { type: 'hello', hello: { serverName: undefined, alpn: [], encrypted: false } };
   const extensions = hello.vector(2);
   if (extensions === undefined || hello.left() !== 0) return bad('the extensions are cut short');
   let serverName: string | undefined;
@@ -148,5 +153,8 @@ export const readClientHello = (bytes: Buffer): ClientHelloReading => {
       alpn = names;
     }
   }
-  return { type: 'hello', hello: { serverName, alpn } };
+  return {
+    type: 'hello',
+    hello: { serverName, alpn, encrypted: seen.has(ENCRYPTED_HELLO) },
+  };
 };

@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
-import { fail, ok, type Clock, type Failure, type Result } from '../../kit/index.ts';
+import { fail, failure, ok, type Clock, type Failure, type Result } from '../../kit/index.ts';
 import type { Code } from '../../contract/index.ts';
 import type { CanonicalHost } from '../../policy/index.ts';
 import { isAddress } from '../../policy/index.ts';
@@ -15,8 +15,8 @@ export const UPSTREAM_HANDSHAKE_MS = 15_000;
 
 export type DialFailure = Failure<Code> & { readonly address?: string };
 
-const reason = (failure: unknown): string =>
-  failure instanceof Error && 'code' in failure ? String(failure.code) : 'failed';
+const reason = (thrown: unknown): string =>
+  thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'failed';
 
 const coded = (code: string): Error => Object.assign(new Error(code), { code });
 const timedOut = (): Error => coded('ETIMEDOUT');
@@ -64,10 +64,10 @@ const dialTcp = (
         else settle({ socket, address });
       });
       // Stays on for the socket's life: what reads it reports the break, this keeps it from being fatal.
-      socket.on('error', (failure) => {
+      socket.on('error', (thrown) => {
         sockets.delete(socket);
         if (settled) return;
-        last = { failed: reason(failure), address };
+        last = { failed: reason(thrown), address };
         if (waiting.length > 0) next();
         else if (sockets.size === 0) settle(last);
       });
@@ -83,10 +83,12 @@ const isVerification = (code: string): boolean =>
     code,
   );
 
-const startTls = (
+/** Verified TLS on a connection that is there already; `alpn` is what is offered in it. */
+export const startTls = (
   socket: Socket,
   host: CanonicalHost,
   secureContext: SecureContext,
+  alpn: readonly string[],
 ): Promise<{ readonly tls: TLSSocket } | { readonly failed: string }> =>
   new Promise((resolve) => {
     const tls = connectTls({
@@ -94,14 +96,14 @@ const startTls = (
       host,
       ...(isAddress(host) ? {} : { servername: host }),
       secureContext,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...alpn],
       minVersion: 'TLSv1.2',
       rejectUnauthorized: true,
     });
-    const onError = (failure: unknown): void => {
+    const onError = (thrown: unknown): void => {
       tls.destroy();
       socket.destroy();
-      resolve({ failed: reason(failure) });
+      resolve({ failed: reason(thrown) });
     };
     const onTimeout = (): void => onError(timedOut());
     const onClose = (): void => onError(coded('ECONNRESET'));
@@ -118,6 +120,16 @@ const startTls = (
       resolve({ tls });
     });
   });
+
+/** Why a server's TLS did not come about, in words. */
+export const tlsFailure = (host: CanonicalHost, failed: string): Failure<Code> =>
+  isVerification(failed)
+    ? failure(
+        'egress.upstream-unverified',
+        `The certificate of ${host} could not be verified (${failed}).`,
+        'If the server is yours, name its authority with --upstream-ca.',
+      )
+    : failure('egress.upstream-unreachable', `The TLS handshake with ${host} failed (${failed}).`);
 
 export type Upstream = {
   readonly host: CanonicalHost;
@@ -144,16 +156,8 @@ export const createDial =
       };
     }
     if (!to.tls) return ok(dialled);
-    const secured = await startTls(dialled.socket, to.host, secureContext);
+    const secured = await startTls(dialled.socket, to.host, secureContext, ['http/1.1']);
     if ('tls' in secured) return ok({ socket: secured.tls, address: dialled.address });
-    const { failed } = secured;
-    const error = isVerification(failed)
-      ? fail(
-          'egress.upstream-unverified',
-          `The certificate of ${to.host} could not be verified (${failed}).`,
-          'If the server is yours, name its authority with --upstream-ca.',
-        ).error
-      : fail('egress.upstream-unreachable', `The TLS handshake with ${to.host} failed (${failed}).`)
-          .error;
+    const error = tlsFailure(to.host, secured.failed);
     return { ok: false, error: { ...error, address: dialled.address } };
   };

@@ -49,7 +49,7 @@ describe('readClientHello', () => {
     });
     const want = {
       type: 'hello',
-      hello: { serverName: 'api.example.com', alpn: ['h2', 'http/1.1'] },
+      hello: { serverName: 'api.example.com', alpn: ['h2', 'http/1.1'], encrypted: false },
     };
     expect(readClientHello(bytes)).toEqual(want);
     for (let length = 0; length < bytes.length; length += 1) {
