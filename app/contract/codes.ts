@@ -23,7 +23,9 @@ export const CODES = {
   'egress.upstream-unreachable': 'The server could not be reached.',
   'egress.upstream-broke': 'The server broke off its answer.',
   'egress.name-not-found': 'The name does not exist.',
-  'egress.upgrade-refused': 'That protocol upgrade is not passed on yet.',
+  'egress.upgrade-refused': 'That protocol upgrade is not passed on.',
+  'egress.websocket-frame': 'A WebSocket frame was malformed.',
+  'egress.websocket-handshake': 'The server’s WebSocket handshake was not right.',
   'egress.too-large': 'The request is larger than the limit.',
   'egress.encrypted-hello':
     'The TLS handshake hides which host it is for; that is not passed through.',

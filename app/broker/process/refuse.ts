@@ -26,6 +26,7 @@ const STATUS: Partial<Record<Code, number>> = {
   'egress.upstream-unverified': 502,
   'egress.upstream-unreachable': 502,
   'egress.upstream-broke': 502,
+  'egress.websocket-handshake': 502,
   'scrub.unreadable': 502,
 };
 

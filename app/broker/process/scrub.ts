@@ -51,6 +51,8 @@ export type Scrubber = {
   /** Scrubs a short text, such as a header value (latin1, as Node hands it over) or a path. */
   readonly text: (value: string) => { readonly text: string; readonly hits: number };
   readonly stream: () => Search;
+  /** All that is looked for as bytes; never for a log. */
+  readonly needles: readonly Needle[];
 };
 
 export const createScrubber = (pairs: readonly ScrubPair[]): Scrubber => {
@@ -83,5 +85,6 @@ export const createScrubber = (pairs: readonly ScrubPair[]): Scrubber => {
       return { text: Buffer.concat([...first.out, ...rest.out]).toString('latin1'), hits };
     },
     stream: () => createSearch(needles),
+    needles: needles.list,
   };
 };
