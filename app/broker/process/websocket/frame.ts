@@ -117,7 +117,9 @@ const lengthOf = (header: Buffer): Result<number, FrameFailure> => {
   if (short < 126) return ok(short);
   if (short === 126) {
     const length = header.readUInt16BE(2);
-    return length < 126 ? protocolError('A length is not encoded in the fewest bytes.') : ok(length);
+    return length < 126
+      ? protocolError('A length is not encoded in the fewest bytes.')
+      : ok(length);
   }
   const length = header.readBigUInt64BE(2);
   if (length >> 63n !== 0n) return protocolError('The highest bit of a 64-bit length is set.');

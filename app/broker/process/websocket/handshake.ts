@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { fail, ok, type Result } from '../../../kit/index.ts';
-import { withoutHopByHop } from '../hop.ts';
 import type { HeaderPairs } from '../inject.ts';
 import type { Refusal } from '../refuse.ts';
+import type { UpgradeRequest } from '../upgrade.ts';
 
 /** Most subprotocols that one handshake may offer. */
 export const MAX_SUBPROTOCOLS = 64;
@@ -21,112 +21,101 @@ const tokensOf = (headers: HeaderPairs, wanted: string): string[] =>
     .map((token) => token.trim())
     .filter((token) => token !== '');
 
-const isUpgrade = (headers: HeaderPairs): boolean =>
-  tokensOf(headers, 'connection').some((token) => token.toLowerCase() === 'upgrade');
-
-/**
- * Whether a request asks for a WebSocket and nothing else. All other upgrades are not: `h2c` is then
- * an ordinary request, for the offer may be ignored (RFC 9110 7.8); the rest is refused as such.
- */
-export const asksForWebSocket = (headers: HeaderPairs): boolean => {
-  const upgrade = valuesOf(headers, 'upgrade');
-  return upgrade.length === 1 && upgrade[0]?.toLowerCase() === 'websocket' && isUpgrade(headers);
-};
-
 /** What of a handshake the answer has to fit. */
-export type Handshake = { readonly key: string; readonly protocols: readonly string[] };
-
-/** The part of a judged request that a handshake is read from. */
-export type HandshakeRequest = {
-  readonly method: string;
-  readonly headers: HeaderPairs;
-  readonly framing: { readonly type: string };
+export type Handshake = {
+  /** Undefined on HTTP/2. */
+  readonly key: string | undefined;
+  readonly protocols: readonly string[];
 };
 
 const bad = (message: string): Result<never, Refusal> =>
   fail('egress.bad-request', `The WebSocket handshake is malformed: ${message}.`);
 
-/** Reads a handshake of HTTP/1.1 (RFC 6455 4.2.1); its headers are those that go upstream. */
-export const readHandshake = (request: HandshakeRequest): Result<Handshake, Refusal> => {
-  const { method, headers, framing } = request;
-  if (method !== 'GET') return bad('its method is not GET');
-  if (framing.type !== 'none') return bad('it has a body');
-  if (valuesOf(headers, 'expect').length > 0) return bad('it has an Expect header');
+const offered = (headers: HeaderPairs): Result<readonly string[], Refusal> => {
+  const protocols = tokensOf(headers, 'sec-websocket-protocol');
+  return protocols.length > MAX_SUBPROTOCOLS
+    ? bad('it offers too many subprotocols')
+    : ok(protocols);
+};
+
+/** Reads a handshake (RFC 6455 4.2.1; RFC 8441 5 for HTTP/2, which has no key). */
+export const readHandshake = (request: UpgradeRequest): Result<Handshake, Refusal> => {
+  const { method, headers, version } = request;
+  if (method !== (version === 'h1' ? 'GET' : 'CONNECT')) return bad('its method is not right');
+  for (const name of ['content-length', 'transfer-encoding', 'expect']) {
+    if (valuesOf(headers, name).length > 0) return bad(`it has the field ${name}`);
+  }
   const versions = valuesOf(headers, 'sec-websocket-version');
   if (versions.length !== 1 || versions[0] !== '13') return bad('its version is not 13');
-  const [key, ...more] = valuesOf(headers, 'sec-websocket-key');
-  if (key === undefined || more.length > 0 || !KEY.test(key)) return bad('its key is not sixteen bytes');
-  const protocols = tokensOf(headers, 'sec-websocket-protocol');
-  if (protocols.length > MAX_SUBPROTOCOLS) return bad('it offers too many subprotocols');
-  return ok({ key, protocols });
+  const protocols = offered(headers);
+  if (!protocols.ok) return protocols;
+  const keys = valuesOf(headers, 'sec-websocket-key');
+  if (version === 'h2') return ok({ key: undefined, protocols: protocols.value });
+  const [key] = keys;
+  if (key === undefined || keys.length > 1 || !KEY.test(key))
+    return bad('its key is not sixteen bytes');
+  return ok({ key, protocols: protocols.value });
 };
 
 /**
- * The header section of a handshake as it goes upstream. Where frames must be read no extension is
- * offered, for a compressed frame shows nothing; else what the program offered stays.
+ * What of a handshake goes upstream. Where frames must be read no extension is offered, for a
+ * compressed frame shows nothing; else what the program offered stays.
  */
-export const upstreamHandshake = (headers: HeaderPairs, read: boolean): HeaderPairs => [
-  ...withoutHopByHop(headers).filter(([rawName]) => {
+export const upstreamHandshake = (headers: HeaderPairs, read: boolean): HeaderPairs =>
+  headers.filter(([rawName]) => {
     const name = rawName.toLowerCase();
-    if (name === 'content-length') return false;
-    return !(read && (name === 'sec-websocket-extensions' || name === 'accept-encoding'));
-  }),
-  ['Connection', 'Upgrade'],
-  ['Upgrade', 'websocket'],
-];
+    return !(read && name === 'sec-websocket-extensions');
+  });
 
 /** What the server has to answer to a key (RFC 6455 4.2.2). */
 export const acceptOf = (key: string): string =>
   createHash('sha1').update(`${key}${GUID}`).digest('base64');
 
-export type HandshakeAnswer = {
-  /** The header section for the program, not yet scrubbed. */
-  readonly headers: HeaderPairs;
-  /** Whether an extension was agreed on, which may use the reserved bits. */
-  readonly extended: boolean;
-};
-
 const wrong = (message: string): Result<never, Refusal> =>
   fail('egress.websocket-handshake', `The server’s WebSocket handshake is not right: ${message}.`);
 
-/** Never part of a 101 for the program: it has no body, and what would lead past the broker is dropped. */
-const NOT_PASSED = new Set(['content-length', 'content-type', 'trailer']);
+/** Never part of such an answer: it has no body, and what would lead past the broker is dropped. */
+const NOT_PASSED = new Set([
+  'alt-svc',
+  'content-length',
+  'content-type',
+  'keep-alive',
+  'proxy-connection',
+  'trailer',
+  'transfer-encoding',
+]);
 
-/** Judges a 101 (RFC 6455 4.1): right in every point, or the WebSocket does not come about. */
+/** Whether an extension was agreed on, which may use the reserved bits. */
+export const isExtended = (headers: HeaderPairs): boolean =>
+  tokensOf(headers, 'sec-websocket-extensions').length > 0;
+
+/**
+ * Judges the answer to a handshake (RFC 6455 4.1; RFC 8441 5): right in every point, or the
+ * WebSocket does not come about. `redact` takes secrets out, as a subprotocol may hold one.
+ */
 export const readHandshakeAnswer = (
   { key, protocols }: Handshake,
-  headers: HeaderPairs,
+  answer: { readonly status: number; readonly headers: HeaderPairs },
   read: boolean,
-): Result<HandshakeAnswer, Refusal> => {
-  const upgrade = valuesOf(headers, 'upgrade');
-  if (upgrade.length !== 1 || upgrade[0]?.toLowerCase() !== 'websocket')
-    return wrong('it upgrades to something else');
-  if (!isUpgrade(headers)) return wrong('its Connection header does not say Upgrade');
-  const accepts = valuesOf(headers, 'sec-websocket-accept');
-  if (accepts.length !== 1 || accepts[0] !== acceptOf(key))
-    return wrong('its Sec-WebSocket-Accept does not fit the key');
+  redact: (text: string) => string,
+): Result<HeaderPairs, Refusal> => {
+  const { status, headers } = answer;
+  if (key === undefined) {
+    if (status !== 200) return wrong('its status is not 200');
+  } else {
+    const upgrade = valuesOf(headers, 'upgrade');
+    const accepts = valuesOf(headers, 'sec-websocket-accept');
+    if (status !== 101) return wrong('its status is not 101');
+    if (upgrade.length !== 1 || upgrade[0]?.toLowerCase() !== 'websocket')
+      return wrong('it upgrades to something else');
+    if (!tokensOf(headers, 'connection').some((token) => token.toLowerCase() === 'upgrade'))
+      return wrong('its Connection header does not say Upgrade');
+    if (accepts.length !== 1 || accepts[0] !== acceptOf(key))
+      return wrong('its Sec-WebSocket-Accept does not fit the key');
+  }
   const chosen = valuesOf(headers, 'sec-websocket-protocol');
-  if (chosen.length > 1 || (chosen[0] !== undefined && !protocols.includes(chosen[0])))
+  if (chosen.length > 1 || (chosen[0] !== undefined && !protocols.includes(redact(chosen[0]))))
     return wrong('it chose a subprotocol that was not offered');
-  const extended = tokensOf(headers, 'sec-websocket-extensions').length > 0;
-  if (read && extended) return wrong('it uses an extension that was not offered');
-  return ok({
-    extended,
-    headers: [
-      ...withoutHopByHop(headers).filter(([name]) => !NOT_PASSED.has(name.toLowerCase())),
-      ['Connection', 'Upgrade'],
-      ['Upgrade', 'websocket'],
-    ],
-  });
-};
-
-const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const FIELD_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
-
-/** A 101 as bytes; fields that cannot be written again are left out. */
-export const switchingMessage = (headers: HeaderPairs): Buffer => {
-  const lines = headers
-    .filter(([name, value]) => FIELD_NAME.test(name) && FIELD_VALUE.test(value))
-    .map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.from(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1');
+  if (read && isExtended(headers)) return wrong('it uses an extension that was not offered');
+  return ok(headers.filter(([name]) => !NOT_PASSED.has(name.toLowerCase())));
 };

@@ -1,4 +1,4 @@
-import type { Needle, Search } from '../needles.ts';
+import type { Hit, Needle, Search } from '../needles.ts';
 import {
   CLOSE,
   createFrameParser,
@@ -26,7 +26,7 @@ export type FrameStep = {
   readonly closed: boolean;
   readonly failed?: FrameFailure;
   /** What was found that may not leave. */
-  readonly tripped?: Needle;
+  readonly tripped?: Hit;
 };
 
 /** One direction of a WebSocket. */
@@ -49,18 +49,27 @@ type Message = { readonly search: Search; begun: boolean; parts: Buffer[]; bytes
 /**
  * Frames from the server with secrets replaced. Frames are written anew, since a replacement may
  * change a length: small ones one to one, large ones as fragments in passing. Control frames pass
- * at once. Nothing is held back past the end of its message.
+ * at once. Nothing is held back past the end of its message. `current` is asked anew for each
+ * message, since secrets may join while the connection is open.
  */
-export const createScrubbedFrames = (scrubber: FrameScrubber): FrameFlow => {
+export const createScrubbedFrames = (current: () => FrameScrubber): FrameFlow => {
   const parser = createFrameParser({ from: 'server', reserved: 0 });
-  const straddle = createStraddle(scrubber.needles);
+  let scrubber = current();
+  let straddle = createStraddle(scrubber.needles);
   const text = createTextCheck();
   let message: Message | undefined;
   let closed = false;
 
+  const renew = (): void => {
+    const now = current();
+    if (now === scrubber) return;
+    scrubber = now;
+    straddle = createStraddle(now.needles);
+  };
+
   const control = (head: FrameHead, payload: Buffer): { out: Buffer[]; hits: number } => {
     const words = head.opcode === OPCODE.close ? payload.subarray(2) : payload;
-    const clean = scrubber.text(words.toString('latin1'));
+    const clean = current().text(words.toString('latin1'));
     if (clean.hits === 0)
       return { out: writeFrame({ fin: true, opcode: head.opcode }, payload), hits: 0 };
     const code = payload.subarray(0, payload.length - words.length);
@@ -74,7 +83,8 @@ export const createScrubbedFrames = (scrubber: FrameScrubber): FrameFlow => {
 
   const flush = (to: Message, head: FrameHead, fin: boolean): Buffer[] => {
     if (to.bytes === 0 && !fin) return [];
-    const payload = to.parts.length === 1 ? (to.parts[0] ?? Buffer.alloc(0)) : Buffer.concat(to.parts);
+    const payload =
+      to.parts.length === 1 ? (to.parts[0] ?? Buffer.alloc(0)) : Buffer.concat(to.parts);
     const opcode = to.begun ? OPCODE.continuation : head.message;
     to.begun = true;
     to.parts = [];
@@ -129,6 +139,7 @@ export const createScrubbedFrames = (scrubber: FrameScrubber): FrameFlow => {
             break;
           }
           case 'begin':
+            if (message === undefined) renew();
             message ??= { search: scrubber.stream(), begun: false, parts: [], bytes: 0 };
             break;
           case 'piece': {

@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kit/index.ts';
-import type { Needle } from '../needles.ts';
-import { CLOSE, closePayload, OPCODE, writeFrame, type CloseCode, type FrameFailure } from './frame.ts';
+import type { Hit } from '../needles.ts';
+import {
+  CLOSE,
+  closePayload,
+  OPCODE,
+  writeFrame,
+  type CloseCode,
+  type FrameFailure,
+} from './frame.ts';
 import type { FrameFlow } from './incoming.ts';
 
 /** How long a WebSocket may be silent both ways, pings included, in milliseconds. */
@@ -18,7 +25,7 @@ export type WebSocketEnd =
   | { readonly type: 'broke'; readonly side: Side }
   | { readonly type: 'silent' }
   | { readonly type: 'failed'; readonly side: Side; readonly failure: FrameFailure }
-  | { readonly type: 'tripped'; readonly needle: Needle };
+  | { readonly type: 'tripped'; readonly hit: Hit };
 
 export type WebSocketJoin = {
   readonly clock: Clock;
@@ -31,7 +38,7 @@ export type WebSocketJoin = {
   /** Bytes of whole frames that went on, each way so far, and secrets replaced in them. */
   readonly onProgress: (so: { bytesOut: number; bytesIn: number; hits: number }) => void;
   /** What the close frame says where a placeholder or a watched value ended the WebSocket. */
-  readonly tripReason: (needle: Needle) => string;
+  readonly tripReason: (hit: Hit) => string;
 };
 
 type Way = {
@@ -129,8 +136,8 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
         return;
       }
       if (step.tripped !== undefined) {
-        const { tripped: needle } = step;
-        stop(CLOSE.policy, join.tripReason(needle), { type: 'tripped', needle });
+        const { tripped: hit } = step;
+        stop(CLOSE.policy, join.tripReason(hit), { type: 'tripped', hit });
         return;
       }
       if (step.closed && !way.closed) {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Needle, Search } from '../needles.ts';
+import type { Hit, Search } from '../needles.ts';
 import {
   applyMask,
   CLOSE,
@@ -39,7 +39,7 @@ export const createSearchedFrames = (search: () => Search): FrameFlow => {
     return words.ok ? undefined : words.error;
   };
 
-  const pushAcross = (payload: Buffer): Needle | undefined => {
+  const pushAcross = (payload: Buffer): Hit | undefined => {
     const { out, hits } = across.push(payload);
     const passed = out.reduce((sum, part) => sum + part.length, 0);
     const all = held.length === 0 ? payload : Buffer.concat([held, payload]);
@@ -47,7 +47,7 @@ export const createSearchedFrames = (search: () => Search): FrameFlow => {
     return hits[0];
   };
 
-  const tripAcross = (payload: Buffer, ends: boolean): Needle | undefined => {
+  const tripAcross = (payload: Buffer, ends: boolean): Hit | undefined => {
     const tripped = pushAcross(payload);
     if (tripped !== undefined || !ends) return tripped;
     // The end may complete what waited for something longer; then the search goes on where it was.
@@ -59,51 +59,55 @@ export const createSearchedFrames = (search: () => Search): FrameFlow => {
     return pushAcross(begun);
   };
 
-  const tripIn = (payload: Buffer): Needle | undefined => {
+  const tripIn = (payload: Buffer): Hit | undefined => {
     const alone = search();
     return alone.push(payload).hits[0] ?? alone.end().hits[0];
   };
 
-  const take = (
-    event: FrameEvent,
+  type Stop = { readonly failed: FrameFailure } | { readonly tripped: Hit };
+
+  const takePiece = (
+    { head, wire, at, last }: Extract<FrameEvent, { type: 'piece' }>,
     out: Buffer[],
-  ): { readonly failed: FrameFailure } | { readonly tripped: Needle } | undefined => {
-    switch (event.type) {
-      case 'bad':
-        return { failed: event.failure };
-      case 'control': {
-        const failed = readControl(event.head, event.payload);
-        if (failed !== undefined) return { failed };
-        const tripped = tripIn(event.payload);
-        if (tripped !== undefined) return { tripped };
-        out.push(event.wire);
-        closed = event.head.opcode === OPCODE.close;
-        return undefined;
-      }
-      case 'begin':
-        streaming = event.head.length > MAX_SEARCHED_FRAME_BYTES;
-        if (streaming) out.push(event.wire);
-        else waiting = [event.wire];
-        return undefined;
-      case 'piece': {
-        const { head, wire, at, last } = event;
-        const payload = applyMask(wire, head.mask, at);
-        if (head.message === OPCODE.text) {
-          const good = text.push(payload) && (!(last && head.fin) || text.end());
-          if (!good) return { failed: { code: CLOSE.badText, message: 'A text message is not UTF-8.' } };
-        }
-        const tripped = tripAcross(payload, last && head.fin);
-        if (tripped !== undefined) return { tripped };
-        if (waiting === undefined) out.push(wire);
-        else waiting.push(wire);
-        if (last) {
-          out.push(...(waiting ?? []));
-          waiting = undefined;
-          streaming = false;
-        }
-        return undefined;
-      }
+  ): Stop | undefined => {
+    const payload = applyMask(wire, head.mask, at);
+    const ends = last && head.fin;
+    if (head.message === OPCODE.text && (!text.push(payload) || (ends && !text.end()))) {
+      return { failed: { code: CLOSE.badText, message: 'A text message is not UTF-8.' } };
     }
+    const tripped = tripAcross(payload, ends);
+    if (tripped !== undefined) return { tripped };
+    if (waiting === undefined) out.push(wire);
+    else waiting.push(wire);
+    if (last) {
+      out.push(...(waiting ?? []));
+      waiting = undefined;
+      streaming = false;
+    }
+    return undefined;
+  };
+
+  const takeControl = (
+    { head, payload, wire }: Extract<FrameEvent, { type: 'control' }>,
+    out: Buffer[],
+  ): Stop | undefined => {
+    const failed = readControl(head, payload);
+    if (failed !== undefined) return { failed };
+    const tripped = tripIn(payload);
+    if (tripped !== undefined) return { tripped };
+    out.push(wire);
+    closed = head.opcode === OPCODE.close;
+    return undefined;
+  };
+
+  const take = (event: FrameEvent, out: Buffer[]): Stop | undefined => {
+    if (event.type === 'bad') return { failed: event.failure };
+    if (event.type === 'piece') return takePiece(event, out);
+    if (event.type === 'control') return takeControl(event, out);
+    streaming = event.head.length > MAX_SEARCHED_FRAME_BYTES;
+    if (streaming) out.push(event.wire);
+    else waiting = [event.wire];
+    return undefined;
   };
 
   return {

@@ -4,8 +4,7 @@ import type { Needle } from '../needles.ts';
 export const MIN_PART_BYTES = 6;
 
 /** From how many bytes on the beginning of a secret is replaced although its end has not come. */
-const toldFrom = ({ find }: Needle): number =>
-  Math.max(MIN_PART_BYTES, Math.ceil(find.length / 2));
+const toldFrom = ({ find }: Needle): number => Math.max(MIN_PART_BYTES, Math.ceil(find.length / 2));
 
 const isAscii = (bytes: Buffer): boolean => bytes.every((byte) => byte < 0x80);
 
