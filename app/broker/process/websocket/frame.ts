@@ -4,8 +4,6 @@ import { ok, type Result } from '../../../kit/index.ts';
 export const MAX_FRAME_BYTES = 2 ** 40;
 /** Longest payload of a control frame, in bytes (RFC 6455 5.5). */
 export const MAX_CONTROL_BYTES = 125;
-/** Longest header of a frame, in bytes: two, a length of eight, a mask of four. */
-export const MAX_FRAME_HEADER_BYTES = 14;
 
 export const OPCODE = {
   continuation: 0,
