@@ -84,7 +84,10 @@ const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 const flatten = (pairs: HeaderPairs): string[] => pairs.flatMap(([name, value]) => [name, value]);
 
 /** The header section as it goes upstream: ours to frame, the client's in all else. */
-const upstreamHeaders = (deps: ForwardDeps, { to, head, headers, used }: Outgoing): string[] => {
+const upstreamHeaders = (
+  deps: ForwardDeps,
+  { to, head, headers, used, sealed }: Outgoing,
+): string[] => {
   // An answer that may hold a secret has to be readable, and whole: pieces of it could be asked for one by one.
   const readable = deps.book.held().some(({ grant }) => grantCovers(grant, to.host, to.port));
   const kept = withoutHopByHop(headers).filter(([rawName]) => {
@@ -92,7 +95,7 @@ const upstreamHeaders = (deps: ForwardDeps, { to, head, headers, used }: Outgoin
     if (name === 'content-length') return false;
     // Announced trailers go with chunks alone; Node refuses to write such a request otherwise.
     if (name === 'trailer') return head.framing.type === 'chunked';
-    return !(used.length > 0 && (name === 'range' || name === 'if-range'));
+    return !(used.length > 0 && sealed !== true && (name === 'range' || name === 'if-range'));
   });
   const result = kept.map(([name, value]) =>
     readable && name.toLowerCase() === 'accept-encoding'

@@ -59,6 +59,8 @@ export type Mediation = {
   readonly target: string;
   readonly headers: HeaderPairs;
   readonly used: readonly CredentialGrant[];
+  /** The header section is signed as it stands, but for hop-by-hop fields and framing: none may go or change. */
+  readonly sealed?: boolean;
   readonly body: BodyGate;
   readonly answer: AnswerGate;
 };
