@@ -382,7 +382,7 @@ describe('what is allowed', () => {
   });
 
   it('breaks off where the server broke off', async () => {
-    await expect(rig.fetch('https://other.test/break')).rejects.toThrow(/aborted|hang up/);
+    await expect(rig.fetch('https://other.test/break')).rejects.toThrow(/ECONNRESET/);
     await rig.until(
       () =>
         rig.events.some(
@@ -463,10 +463,10 @@ describe('what is allowed', () => {
   it('ends a connection only when all of it has arrived', async () => {
     const stream = rig.relay.open(`${await rig.relay.addressOf('api.test')}:80`);
     const body = 'x'.repeat(3_000_000);
-    let aborted = false;
+    let broken = false;
     let bytes = 0;
-    stream.on('aborted', () => {
-      aborted = true;
+    stream.on('error', () => {
+      broken = true;
     });
     stream.write(
       `POST /binary HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\nContent-Length: ${String(body.length)}\r\n\r\n${body}`,
@@ -476,11 +476,11 @@ describe('what is allowed', () => {
       stream.on('end', resolve);
     });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(aborted).toBe(false);
+    expect(broken).toBe(false);
     expect(bytes).toBeGreaterThan(body.length);
     stream.end();
     await new Promise((resolve) => stream.on('close', resolve));
-    expect(stream.rstCode).toBe(0);
+    expect(broken).toBe(false);
   });
 
   it('passes nothing on that follows a refusal on the same connection', async () => {

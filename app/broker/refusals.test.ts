@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestAuthority } from './testing/certificates.ts';
 import { dnsQuery } from './testing/relay.ts';
@@ -277,7 +278,7 @@ describe('what is refused', () => {
   });
 
   it('offers HTTP/1.1 alone and records a program that wants only HTTP/2', async () => {
-    await expect(rig.tls('good.test', { alpn: ['h2'] })).rejects.toThrow(/disconnected|closed/);
+    await expect(rig.tls('good.test', { alpn: ['h2'] })).rejects.toThrow(/ECONNRESET/);
     const socket = await rig.tls('good.test', { alpn: ['h2', 'http/1.1'] });
     expect(socket.alpnProtocol).toBe('http/1.1');
     socket.destroy();
@@ -292,15 +293,10 @@ describe('what is refused', () => {
       count: 2,
     };
     expect((await send(rig, '/udp', report)).status).toBe(200);
-    expect(
-      (
-        await send(rig, '/loop', {
-          family: 4,
-          source: '10.0.0.2:5001',
-          destination: '127.0.0.1:15001',
-        })
-      ).status,
-    ).toBe(200);
+    await new Promise((resolve) => {
+      // Without a note of the relay's, it went where it arrived.
+      connect(rig.relay.port, '127.0.0.1').on('error', resolve);
+    });
     expect((await send(rig, '/udp', { ...report, more: 1 })).status).toBe(400);
     expect((await send(rig, '/udp', 'x'.repeat(10_000))).status).toBe(400);
     expect((await send(rig, '/other', {})).status).toBe(404);

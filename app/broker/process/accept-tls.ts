@@ -82,9 +82,12 @@ export const createAcceptTls =
       // Stays on for the socket's life: what reads it sees the end, this keeps it from being fatal.
       tls.on('error', (error: NodeJS.ErrnoException) => giveUp(error.code ?? 'failed'));
       tls.once('close', onClose);
+      // A program that goes away in mid-handshake ends its side alone, and nothing of ours would follow.
+      tls.once('end', onClose);
       tls.once('secure', () => {
         cancel();
         tls.removeListener('close', onClose);
+        tls.removeListener('end', onClose);
         resolve(ok(tls));
       });
     });

@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls';
 import type { EgressDraft } from '../../contract/index.ts';
 import type { Clock } from '../../kit/index.ts';
 import type { FromProcess, ProcessSpec, ToProcess } from '../protocol.ts';
+import { createDestinationOf, type DestinationOf } from './captured-socket.ts';
 import { createCredentialBook } from './credential-book.ts';
 import { createDial } from './dial.ts';
 import { createDnsServer } from './dns-server.ts';
@@ -10,7 +11,8 @@ import { createExchanges } from './exchange.ts';
 import { createIdentifier } from './identify.ts';
 import { createIntercept } from './intercept.ts';
 import { createLeafCache } from './leaf-cache.ts';
-import { createLinkServer, listenLink } from './link.ts';
+import { createLink } from './link.ts';
+import { createNativeSockets } from './native-sockets.ts';
 import { createRecorder } from './recorder.ts';
 import { createResolve } from './resolve.ts';
 import { createUpstreamPool } from './upstream-pool.ts';
@@ -21,11 +23,12 @@ export type BrokerProcess = {
   readonly close: () => Promise<void>;
 };
 
-/** Puts one session's broker together and listens. */
+/** Puts one session's broker together and listens. Without `destinationOf`, the kernel says where a connection was going. */
 export const runBroker = async (
   spec: ProcessSpec,
   clock: Clock,
   send: (message: FromProcess) => void,
+  destinationOf?: DestinationOf,
 ): Promise<BrokerProcess> => {
   const recorder = createRecorder(clock, (drafts) => send({ type: 'events', drafts: [...drafts] }));
   const book = createCredentialBook(spec.credentials);
@@ -62,14 +65,18 @@ export const runBroker = async (
       exchanges,
     },
   });
-  const server = createLinkServer({
+  const native = createNativeSockets();
+  const link = createLink({
+    clock,
+    native,
+    destinationOf: destinationOf ?? createDestinationOf(native),
     intercept,
     dns,
     exchanges,
     identify: identifier.ask,
     onLinked: () => send({ type: 'linked' }),
   });
-  await listenLink(server, spec.linkFolder);
+  await link.listen(spec.linkFolder);
 
   return {
     onMessage: (message) => {
@@ -77,7 +84,7 @@ export const runBroker = async (
       else if (message.type === 'taken') recorder.taken();
     },
     close: async () => {
-      server.close();
+      link.close();
       intercept.close();
       pool.close();
       dns.flush();

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { isAddress, parseHost, type CanonicalHost } from '../../policy/index.ts';
 
 /** An address and a port, the address canonical. */
@@ -13,4 +14,30 @@ export const parseEndpoint = (text: string): Endpoint | undefined => {
   const address = parseHost(addressText);
   if (!address.ok || !isAddress(address.value) || port > 65_535) return undefined;
   return { address: address.value, port };
+};
+
+/** Canonical text of what the kernel or Node says of a socket's end. */
+export const endpointOf = (
+  address: string | undefined,
+  port: number | undefined,
+): Endpoint | undefined => {
+  if (address === undefined || port === undefined) return undefined;
+  return parseEndpoint(`${isIPv6(address) ? `[${address}]` : address}:${String(port)}`);
+};
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+/** Bytes of the longest socket address read here, a `sockaddr_in6`. */
+export const SOCKADDR_BYTES = 28;
+
+/** Reads a `sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)); undefined for anything else and for port 0. */
+export const readSockaddr = (bytes: Buffer): Endpoint | undefined => {
+  if (bytes.length < 8) return undefined;
+  const family = bytes.readUInt16LE(0);
+  const port = bytes.readUInt16BE(2);
+  if (port === 0) return undefined;
+  if (family === AF_INET) return endpointOf(bytes.subarray(4, 8).join('.'), port);
+  if (family !== AF_INET6 || bytes.length < 24) return undefined;
+  const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(8 + at * 2).toString(16));
+  return endpointOf(groups.join(':'), port);
 };

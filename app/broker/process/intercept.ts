@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
@@ -39,7 +40,7 @@ export type InterceptDeps = {
 export type Intercept = {
   /** Takes a captured connection and owns it to its end. */
   readonly accept: (
-    stream: Duplex,
+    stream: Socket,
     destination: Endpoint,
     program: Promise<Program | undefined>,
   ) => Promise<void>;

@@ -2,36 +2,31 @@ import { chmod, chown, lstat, unlink } from 'node:fs/promises';
 import {
   constants,
   createServer,
-  type Http2Server,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Program } from '../../contract/index.ts';
 import { failure } from '../../kit/index.ts';
-import type { Flow } from '../port.ts';
+import { openCapture, type Capture, type CaptureDeps } from './capture.ts';
 import { MAX_DNS_QUERY_BYTES } from './dns-message.ts';
 import type { DnsServer } from './dns-server.ts';
 import { parseEndpoint } from './endpoint.ts';
-import type { Exchanges } from './exchange.ts';
+import { closeDescriptors, createHandover } from './handover.ts';
 import { flowOf } from './identify.ts';
-import type { Intercept } from './intercept.ts';
-import type { Refusal } from './refuse.ts';
 
-/** Name of the socket in the session's link folder. */
+/** Names of the sockets in the session's link folder: for questions and reports, and for what is handed over. */
 export const LINK_SOCKET = 'link.sock';
+export const HANDOVER_SOCKET = 'handover.sock';
 /** Most relays at once: the one that is there, and its successor while the old one is found dead. */
 export const MAX_LINK_SESSIONS = 4;
-/** Most captured connections and questions at once. */
+/** Most questions and reports at once. */
 export const MAX_LINK_STREAMS = 4096;
-/** Bytes that may be under way on one stream before its reader has taken them. */
-export const STREAM_WINDOW_BYTES = 1024 * 1024;
-/** Bytes that may be under way on all streams of a relay together. */
-export const SESSION_WINDOW_BYTES = 256 * 1024 * 1024;
-/** Memory that one relay's streams may take, in megabytes (Node's unit). */
-export const SESSION_MEMORY_MEGABYTES = 1024;
+/** Memory that one relay's questions and reports may take, in megabytes (Node's unit). */
+export const SESSION_MEMORY_MEGABYTES = 64;
 /** Where sandboxes send their questions (an address of TEST-NET-1 that the engine writes): only the way to ask for the program. */
 const RESOLVER = '192.0.2.53:53';
 /** Largest report or greeting of the relay, in bytes. */
@@ -46,12 +41,16 @@ const Report = z.strictObject({
 });
 const Hello = z.strictObject({ version: z.string().max(32) });
 
-export type LinkDeps = {
-  readonly intercept: Intercept;
+export type LinkDeps = CaptureDeps & {
   readonly dns: DnsServer;
-  readonly exchanges: Exchanges;
-  readonly identify: (flow: Flow) => Promise<Program | undefined>;
   readonly onLinked: () => void;
+};
+
+/** The broker's end of the way to the gateway: its sockets in the link folder, and what came over them. */
+export type Link = {
+  /** Listens in the folder; throws where that cannot be done safely. */
+  readonly listen: (folder: string) => Promise<void>;
+  readonly close: () => void;
 };
 
 const unknownProgram = (): Promise<Program | undefined> => Promise.resolve(undefined);
@@ -84,61 +83,66 @@ const parseJson = (body: Buffer): unknown => {
   }
 };
 
-/** Serves the gateway's relay: captured connections, questions and reports, and nothing else. */
-export const createLinkServer = (deps: LinkDeps): Http2Server => {
+/** Serves the gateway's relay: the sockets it hands over, questions and reports, and nothing else. */
+export const createLink = (deps: LinkDeps): Link => {
   const sessions = new Set<ServerHttp2Session>();
+  const captures = new Map<ServerHttp2Session, Capture>();
+  const handover = createHandover(deps.native, deps.clock);
 
-  const onConnect = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
-    const destination = parseEndpoint(headers[':authority'] ?? '');
-    const source = parseEndpoint(String(headers['glovebox-source'] ?? ''));
-    if (destination === undefined) {
-      answer(stream, 400);
-      return;
-    }
-    const program =
-      source === undefined ? unknownProgram() : deps.identify(flowOf('tcp', source, destination));
-    stream.respond({ ':status': 200 });
-    deps.intercept.accept(stream, destination, program).catch(() => {
-      // Whatever went wrong, this connection is over; none goes on unjudged.
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    });
-  };
-
-  const onReport = (kind: 'udp' | 'loop', body: Buffer | undefined): boolean => {
+  const onReport = (body: Buffer | undefined): boolean => {
     const report = body === undefined ? undefined : Report.safeParse(parseJson(body));
     const data = report?.success === true ? report.data : undefined;
     const destination = data === undefined ? undefined : parseEndpoint(data.destination);
     if (data === undefined || destination === undefined) return false;
     const source = parseEndpoint(data.source);
-    const flow = kind === 'udp' ? 'udp' : 'tcp';
     const program =
-      source === undefined ? unknownProgram() : deps.identify(flowOf(flow, source, destination));
-    const refusal: Refusal =
-      kind === 'udp'
-        ? failure(
-            'egress.udp',
-            `UDP to ${destination.address}:${String(destination.port)} was refused (${String(data.count ?? 1)} datagrams).`,
-          )
-        : failure('egress.loop', 'The connection went to Glovebox itself.');
+      source === undefined ? unknownProgram() : deps.identify(flowOf('udp', source, destination));
     const exchange = deps.exchanges.begin(
       {
         verdict: 'denied',
-        scheme: flow,
+        scheme: 'udp',
         host: destination.address,
         port: destination.port,
-        protocol: flow,
+        protocol: 'udp',
         inspected: false,
         bytesOut: data.bytes ?? 0,
         bytesIn: 0,
       },
       program,
     );
-    exchange.refuse(refusal);
+    exchange.refuse(
+      failure(
+        'egress.udp',
+        `UDP to ${destination.address}:${String(destination.port)} was refused (${String(data.count ?? 1)} datagrams).`,
+      ),
+    );
     exchange.finish();
     return true;
   };
 
-  const onPost = async (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> => {
+  /** Takes what a relay handed over before it greeted; its connections live as long as its session. */
+  const onHello = async (session: ServerHttp2Session): Promise<boolean> => {
+    if (captures.has(session)) return false;
+    const descriptors = await handover.take();
+    if (session.destroyed || captures.has(session)) {
+      closeDescriptors(descriptors);
+      return false;
+    }
+    const capture = openCapture(deps, descriptors, () => session.destroy());
+    if (capture === undefined) return false;
+    captures.set(session, capture);
+    session.once('close', () => {
+      captures.delete(session);
+      capture.close();
+    });
+    return true;
+  };
+
+  const onPost = async (
+    session: ServerHttp2Session,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+  ): Promise<void> => {
     const path = headers[':path'];
     if (path === '/dns-query' && headers['content-type'] === 'application/dns-message') {
       const query = await readBody(stream, MAX_DNS_QUERY_BYTES);
@@ -152,14 +156,14 @@ export const createLinkServer = (deps: LinkDeps): Http2Server => {
       else answer(stream, 200, 'application/dns-message', reply);
       return;
     }
-    if (path === '/udp' || path === '/loop') {
-      const body = await readBody(stream, MAX_REPORT_BYTES);
-      answer(stream, onReport(path === '/udp' ? 'udp' : 'loop', body) ? 200 : 400);
+    if (path === '/udp') {
+      answer(stream, onReport(await readBody(stream, MAX_REPORT_BYTES)) ? 200 : 400);
       return;
     }
     if (path === '/hello') {
       const body = await readBody(stream, MAX_REPORT_BYTES);
-      if (body === undefined || !Hello.safeParse(parseJson(body)).success) {
+      const greets = body !== undefined && Hello.safeParse(parseJson(body)).success;
+      if (!greets || !(await onHello(session))) {
         answer(stream, 400);
         return;
       }
@@ -173,7 +177,6 @@ export const createLinkServer = (deps: LinkDeps): Http2Server => {
   const server = createServer({
     maxSessionMemory: SESSION_MEMORY_MEGABYTES,
     settings: {
-      initialWindowSize: STREAM_WINDOW_BYTES,
       maxConcurrentStreams: MAX_LINK_STREAMS,
       enablePush: false,
       maxHeaderListSize: 8192,
@@ -187,35 +190,44 @@ export const createLinkServer = (deps: LinkDeps): Http2Server => {
     }
     sessions.add(session);
     session.once('close', () => sessions.delete(session));
-    session.setLocalWindowSize(SESSION_WINDOW_BYTES);
+    session.on('stream', (stream, headers) => {
+      stream.on('error', () => undefined);
+      if (headers[':method'] !== 'POST') {
+        answer(stream, 405);
+        return;
+      }
+      onPost(session, stream, headers).catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+    });
   });
   server.on('sessionError', () => undefined);
-  server.on('stream', (stream, headers) => {
-    stream.on('error', () => undefined);
-    const method = headers[':method'];
-    if (method === 'CONNECT') onConnect(stream, headers);
-    else if (method === 'POST')
-      onPost(stream, headers).catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-    else answer(stream, 405);
-  });
-  return server;
+  return {
+    listen: async (folder) => {
+      await listenIn(folder, HANDOVER_SOCKET, handover.server);
+      await listenIn(folder, LINK_SOCKET, server);
+    },
+    close: () => {
+      server.close();
+      handover.close();
+      for (const capture of captures.values()) capture.close();
+    },
+  };
 };
 
 /** The one right others may have on the link folder: its group, the gateway's, may pass through. */
 const GROUP_PASSES = 0o010;
 
 /**
- * Listens on the link folder's socket: removes what a dead process of ours left there, and nothing else.
+ * Listens on a socket of the link folder: removes what a dead process of ours left there, and nothing else.
  * The folder is this user's alone; where its group may pass through (mode 0710), the gateway runs in
  * that group and may connect.
  */
-export const listenLink = async (server: Http2Server, folder: string): Promise<void> => {
+const listenIn = async (folder: string, name: string, server: Server): Promise<void> => {
   const found = await lstat(folder);
   const uid = process.getuid?.();
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077 & ~GROUP_PASSES) !== 0) {
     throw new Error(`the link folder ${folder} is not a folder that this user alone can change`);
   }
-  const path = join(folder, LINK_SOCKET);
+  const path = join(folder, name);
   const stale = await lstat(path).catch(() => undefined);
   if (stale !== undefined) {
     if (!stale.isSocket() || stale.uid !== uid) {

@@ -9,7 +9,7 @@ import { dnsQuery } from '../testing/relay.ts';
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from './client-hello.ts';
 import { MAX_DNS_QUERY_BYTES, RCODE, readDnsQuery } from './dns-message.ts';
 import { createDnsZone, isZoneAddress, ZONE_HOLD_MS } from './dns-zone.ts';
-import { parseEndpoint } from './endpoint.ts';
+import { parseEndpoint, readSockaddr } from './endpoint.ts';
 
 /** The first bytes that Node's own TLS client sends. */
 const captureHello = (options: object): Promise<Buffer> =>
@@ -188,5 +188,24 @@ describe('parseEndpoint', () => {
     for (const text of ['host:80', '10.0.0.1', '10.0.0.1:99999', '', '[::1]', 'a'.repeat(1000)]) {
       expect(parseEndpoint(text)).toBeUndefined();
     }
+  });
+});
+
+describe('readSockaddr', () => {
+  it('reads both families', () => {
+    const v4 = Buffer.from('020001bb5db8d8220000000000000000', 'hex');
+    expect(readSockaddr(v4)).toEqual({ address: '93.184.216.34', port: 443 });
+    const v6 = Buffer.from(
+      `0a000050${'0'.repeat(8)}20010db8${'0'.repeat(22)}07${'0'.repeat(8)}`,
+      'hex',
+    );
+    expect(readSockaddr(v6)).toEqual({ address: '2001:db8::7', port: 80 });
+  });
+
+  it('refuses what is cut, other families and port 0', () => {
+    expect(readSockaddr(Buffer.alloc(7))).toBeUndefined();
+    expect(readSockaddr(Buffer.from('0a0000500000000020010db800000000', 'hex'))).toBeUndefined();
+    expect(readSockaddr(Buffer.from('010001bb5db8d8220000000000000000', 'hex'))).toBeUndefined();
+    expect(readSockaddr(Buffer.from('020000005db8d8220000000000000000', 'hex'))).toBeUndefined();
   });
 });

@@ -1,11 +1,20 @@
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import { createConnection } from 'node:net';
+import { writeFileSync } from 'node:fs';
+import { connect, type ClientHttp2Session } from 'node:http2';
+import { connect as connectTcp, createConnection, createServer, type Socket } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
+import { breakUnlessEnded } from '../process/captured-socket.ts';
+import { createNativeSockets } from '../process/native-sockets.ts';
+import { noteOf } from './destinations.ts';
+import { handOver } from './hand-over.ts';
 
 /** A gateway's relay in small: what the real one says over the link, from inside a test. */
 export type TestRelay = {
   readonly session: ClientHttp2Session;
-  readonly open: (destination: string, source?: string) => ClientHttp2Stream;
+  /** A captured connection, as a program inside would open it. */
+  readonly open: (destination: string) => Socket;
+  /** Where the sandbox's connections arrive. */
+  readonly port: number;
   readonly post: (
     path: string,
     type: string,
@@ -26,18 +35,31 @@ export const dnsQuery = (name: string, type = 1, id = 0x1234): Buffer => {
   return Buffer.concat([head, ...parts, Buffer.from([0, type >> 8, type & 255, 0, 1])]);
 };
 
+/** The descriptor of a listening server. */
+export const listeningDescriptor = (server: Server): number => {
+  const handle = Reflect.get(server, '_handle') as { readonly fd: number };
+  return handle.fd;
+};
+
+const native = createNativeSockets();
+
+let connections = 0;
+/** A source address of its own for each connection, by which the broker process finds its destination. */
+const nextSource = (): string => {
+  connections += 1;
+  return `127.${String(64 + (connections >> 16))}.${String((connections >> 8) & 255)}.${String(connections & 255)}`;
+};
+
 export const connectRelay = async (linkFolder: string): Promise<TestRelay> => {
   const session = connect('http://glovebox', {
     createConnection: () => createConnection(join(linkFolder, 'link.sock')),
-    maxSessionMemory: 512,
-    settings: { initialWindowSize: 1024 * 1024, enablePush: false },
+    settings: { enablePush: false },
   });
   session.on('error', () => undefined);
   await new Promise<void>((resolve, reject) => {
     session.once('remoteSettings', () => resolve());
     session.once('error', reject);
   });
-  session.setLocalWindowSize(64 * 1024 * 1024);
   const post: TestRelay['post'] = (path, type, body) =>
     new Promise((resolve, reject) => {
       const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': type });
@@ -51,17 +73,24 @@ export const connectRelay = async (linkFolder: string): Promise<TestRelay> => {
       stream.on('close', () => resolve({ status, body: Buffer.concat(parts) }));
       stream.end(body);
     });
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const carrier = await handOver(linkFolder, [listeningDescriptor(server)]);
+  server.close();
   await post('/hello', 'application/json', Buffer.from('{"version":"1"}'));
-  let port = 40_000;
+  carrier.destroy();
   return {
     session,
-    open: (destination, source = `10.0.0.2:${String((port += 1))}`) => {
-      const stream = session.request(
-        { ':method': 'CONNECT', ':authority': destination, 'glovebox-source': source },
-        { endStream: false },
-      );
-      stream.on('error', () => undefined);
-      return stream;
+    port,
+    open: (destination) => {
+      const localAddress = nextSource();
+      writeFileSync(noteOf(linkFolder, localAddress), destination);
+      const socket = connectTcp({ host: '127.0.0.1', port, localAddress, allowHalfOpen: true });
+      socket.on('error', () => undefined);
+      // Destroyed, it breaks, as the connection of a program that is killed while it is sent something.
+      socket.once('connect', () => breakUnlessEnded(native, socket));
+      return socket;
     },
     post,
     addressOf: async (name) => {

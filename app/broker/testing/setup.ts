@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import type { EgressDraft, Program, SessionId, TimelineDraft } from '../../contract/index.ts';
 import { createScope, Secret, unwrap } from '../../kit/index.ts';
 import { buildGrant, buildNetworkPolicy, type CredentialGrant } from '../../policy/index.ts';
-import { createStartBroker, type StartBrokerOptions } from '../index.ts';
+import { createStartBroker, forkProcess, type StartBrokerOptions } from '../index.ts';
 import type { Broker } from '../port.ts';
 import type { TestAuthority } from './certificates.ts';
+import { DESTINATIONS_VARIABLE } from './destinations.ts';
 import { connectRelay, type TestRelay } from './relay.ts';
 
 export const SECRET = 'sk-real-0123456789/ABCDEFGH+ijklmnop';
@@ -170,7 +172,13 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
     ),
   );
   const broker = unwrap(
-    await createStartBroker({ env: {}, ...options.start })(
+    await createStartBroker({
+      env: {},
+      entry: fileURLToPath(new URL('./main.ts', import.meta.url)),
+      ...options.start,
+      spawn: (entry, env) =>
+        (options.start?.spawn ?? forkProcess)(entry, { ...env, [DESTINATIONS_VARIABLE]: folder }),
+    })(
       {
         session: SESSION,
         linkFolder: folder,

@@ -1,5 +1,5 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
-import type { Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { endpointText, type Endpoint } from './endpoint.ts';
 import type { Link } from './link.ts';
 
@@ -13,6 +13,8 @@ export const MAX_QUERIES = 1024;
 export const MAX_QUERIES_PER_CONNECTION = 32;
 /** Longer than the broker's own limit, so that its answer wins. */
 export const QUERY_TIMEOUT_MS = 15_000;
+/** DNS connections at once; further ones are closed. */
+export const MAX_CONNECTIONS = 256;
 /** How long a DNS connection may say nothing. */
 export const CONNECTION_IDLE_MS = 30_000;
 
@@ -72,6 +74,25 @@ export const listenDns = (
   socket.on('error', onFailure);
   socket.bind(port, family === 4 ? '127.0.0.1' : '::1');
   return socket;
+};
+
+/** Listens for redirected connections to port 53. */
+export const listenDnsConnections = (
+  ask: Ask,
+  family: 4 | 6,
+  port: number,
+  onFailure: (failure: Error) => void,
+): Server => {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    socket.on('error', () => undefined);
+    const { remoteAddress: address, remotePort } = socket;
+    if (address === undefined || remotePort === undefined) socket.destroy();
+    else serveDnsConnection(socket, { address, port: remotePort }, ask);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('error', onFailure);
+  server.listen({ host: family === 4 ? '127.0.0.1' : '::1', port, ipv6Only: family === 6 });
+  return server;
 };
 
 /** Serves DNS over TCP: each message after two bytes of length (RFC 1035 4.2.2), answers in any order (RFC 7766). */

@@ -7,16 +7,6 @@ export type Endpoint = { readonly address: string; readonly port: number };
 export const endpointText = ({ address, port }: Endpoint): string =>
   isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 
-/** Reads a `sockaddr_in` or `sockaddr_in6` (ip(7), ipv6(7)); undefined for anything else. */
-export const endpointOf = (sockaddr: Buffer, family: 4 | 6): Endpoint | undefined => {
-  if (sockaddr.length < (family === 4 ? 8 : 24)) return undefined;
-  const port = sockaddr.readUInt16BE(2);
-  if (port === 0) return undefined;
-  const address =
-    family === 4 ? ipv4Text(sockaddr.subarray(4, 8)) : ipv6Text(sockaddr.subarray(8, 24));
-  return { address, port };
-};
-
 export const ipv4Text = (bytes: Buffer): string => Array.from(bytes).join('.');
 
 /** The shortest form of an IPv6 address (RFC 5952), as `URL` writes it. */

@@ -1,12 +1,9 @@
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import { createConnection } from 'node:net';
+import type { HandOver } from './handover.ts';
 
-/** Bytes the broker may send on one stream before the sandbox has read them. */
-export const STREAM_WINDOW_BYTES = 1024 * 1024;
-/** Bytes the broker may send on all streams together before they are read; well below the container's memory. */
-export const LINK_WINDOW_BYTES = 64 * 1024 * 1024;
-/** Most memory of the HTTP/2 session, in megabytes (Node's unit), before new streams are refused. */
-export const LINK_MEMORY_MEGABYTES = 160;
+/** Most memory of the HTTP/2 session, in megabytes (Node's unit), before new questions are refused. */
+export const LINK_MEMORY_MEGABYTES = 16;
 export const RECONNECT_FIRST_MS = 20;
 export const RECONNECT_MOST_MS = 1000;
 /** How long the broker may take to greet back before the link is tried anew. */
@@ -21,18 +18,16 @@ export type PostOptions = {
   readonly timeoutMs: number;
 };
 
-/** The one way out: HTTP/2 over a Unix socket to the broker. */
+/** The way to the broker for questions and reports: HTTP/2 over a Unix socket. */
 export type Link = {
   readonly up: () => boolean;
-  /** Opens a captured connection (RFC 9113 8.5), or undefined while the link is down. */
-  readonly open: (authority: string, source: string) => ClientHttp2Stream | undefined;
   /** One question, one answer: the body of a 200, or undefined for everything else. */
   readonly post: (path: string, options: PostOptions) => Promise<Buffer | undefined>;
 };
 
 const quietly = (): void => undefined;
 
-export const createLink = (socketPath: string, version: string): Link => {
+export const createLink = (socketPath: string, version: string, handOver: HandOver): Link => {
   let session: ClientHttp2Session | undefined;
   let greeted = false;
   let wait = RECONNECT_FIRST_MS;
@@ -79,7 +74,7 @@ export const createLink = (socketPath: string, version: string): Link => {
     const next = connect('http://glovebox', {
       createConnection: () => createConnection(socketPath),
       maxSessionMemory: LINK_MEMORY_MEGABYTES,
-      settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false },
+      settings: { enablePush: false },
     });
     let ended = false;
     const end = (): void => {
@@ -94,6 +89,13 @@ export const createLink = (socketPath: string, version: string): Link => {
     const greet = async (): Promise<void> => {
       const body = Buffer.from(JSON.stringify({ version }));
       const options = { type: 'application/json', body, timeoutMs: HELLO_TIMEOUT_MS };
+      try {
+        await handOver();
+      } catch {
+        // The broker has just gone, or an earlier one has not yet let go of the port.
+        end();
+        return;
+      }
       if ((await post('/hello', options)) === undefined) {
         end();
         return;
@@ -106,7 +108,6 @@ export const createLink = (socketPath: string, version: string): Link => {
     next.on('goaway', end);
     // Only after the broker's settings is it known how many streams it takes.
     next.once('remoteSettings', () => {
-      next.setLocalWindowSize(LINK_WINDOW_BYTES);
       session = next;
       void greet();
     });
@@ -115,14 +116,6 @@ export const createLink = (socketPath: string, version: string): Link => {
 
   return {
     up: () => greeted,
-    open: (authority, source) => {
-      if (!greeted || session === undefined || session.destroyed || session.closed)
-        return undefined;
-      return session.request(
-        { ':method': 'CONNECT', ':authority': authority, 'glovebox-source': source },
-        { endStream: false },
-      );
-    },
     post: (path, options) => (greeted ? post(path, options) : Promise.resolve(undefined)),
   };
 };

@@ -1,14 +1,12 @@
 import { networkInterfaces } from 'node:os';
-import { listenCapture } from './capture.ts';
 import { watchDatagrams } from './datagrams.ts';
-import { createAsk, listenDns } from './dns.ts';
-import { endpointText, type Endpoint } from './endpoint.ts';
+import { createAsk, listenDns, listenDnsConnections } from './dns.ts';
+import { createHandOver } from './handover.ts';
 import { createLink } from './link.ts';
-import { createOriginalDestination } from './original-destination.ts';
-import { CAPTURE_PORT, DNS_PORT, LINK_SOCKET } from './ports.ts';
+import { CAPTURE_PORT, DNS_PORT, HANDOVER_SOCKET, LINK_SOCKET } from './ports.ts';
 
 /** Told to the broker when the link comes up. */
-export const RELAY_VERSION = '1';
+export const RELAY_VERSION = '2';
 const REPORT_TIMEOUT_MS = 5000;
 /** Reports under way at once; more are dropped, for the broker is not keeping up. */
 const MAX_REPORTS = 256;
@@ -24,7 +22,12 @@ process.on('uncaughtException', onFailure);
 process.on('unhandledRejection', onFailure);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));
 
-const link = createLink(LINK_SOCKET, RELAY_VERSION);
+// Where the engine leaves IPv6 off there is no ::1, and nothing of IPv6 to capture either.
+const hasIpv6 = networkInterfaces()['lo']?.some(({ address }) => address === '::1') === true;
+const families = hasIpv6 ? ([4, 6] as const) : ([4] as const);
+
+const handOver = createHandOver(HANDOVER_SOCKET, families, CAPTURE_PORT);
+const link = createLink(LINK_SOCKET, RELAY_VERSION, handOver);
 const ask = createAsk(link);
 
 let reports = 0;
@@ -36,23 +39,9 @@ const report = (path: string, value: object): void => {
     .post(path, { type: 'application/json', body, timeoutMs: REPORT_TIMEOUT_MS })
     .finally(() => (reports -= 1));
 };
-const onLoop = (family: 4 | 6) => (source: Endpoint, destination: Endpoint) =>
-  report('/loop', {
-    family,
-    source: endpointText(source),
-    destination: endpointText(destination),
-  });
-
-const destinationOf = createOriginalDestination();
-// Where the engine leaves IPv6 off there is no ::1, and nothing of IPv6 to capture either.
-const hasIpv6 = networkInterfaces()['lo']?.some(({ address }) => address === '::1') === true;
-for (const family of hasIpv6 ? ([4, 6] as const) : ([4] as const)) {
-  listenCapture(
-    { link, ask, destinationOf, onLoop: onLoop(family), onFailure },
-    family,
-    CAPTURE_PORT,
-  );
+for (const family of families) {
   listenDns(ask, family, DNS_PORT, onFailure);
+  listenDnsConnections(ask, family, DNS_PORT, onFailure);
 }
 watchDatagrams((datagrams) => {
   report('/udp', datagrams);

@@ -1,9 +1,7 @@
-/** Where the relay listens on both loopback addresses, as capture.nft knows it. */
+/** Where captured connections and DNS arrive on both loopback addresses, as capture.nft knows it. */
 export const CAPTURE_PORT = 15_001;
 export const DNS_PORT = 15_053;
 
-/** Connections meant for this port carry DNS (RFC 1035 4.2.2). */
-export const DOMAIN_PORT = 53;
-
-/** The broker's socket, mounted from the host. */
+/** The broker's sockets, mounted from the host. */
 export const LINK_SOCKET = '/run/glovebox/link.sock';
+export const HANDOVER_SOCKET = '/run/glovebox/handover.sock';

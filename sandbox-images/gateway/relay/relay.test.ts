@@ -7,30 +7,17 @@ import {
   type Datagram,
 } from './datagrams.ts';
 import { createAsk, MAX_QUERIES, serverFailure } from './dns.ts';
-import { endpointOf, endpointText } from './endpoint.ts';
+import { endpointText } from './endpoint.ts';
 import type { Link } from './link.ts';
 
 const SEED = 20_261_121;
 const QUERY = Buffer.from('123401000001000000000000', 'hex');
 const SOURCE = { address: '192.0.2.53', port: 4000 };
 
-describe('endpointOf', () => {
-  it('reads both families and writes them as authorities', () => {
-    const v4 = Buffer.from('020001bb5db8d8220000000000000000', 'hex');
-    expect(endpointOf(v4, 4)).toEqual({ address: '93.184.216.34', port: 443 });
-    const v6 = Buffer.from(
-      `0a000050${'0'.repeat(8)}20010db8${'0'.repeat(22)}07${'0'.repeat(8)}`,
-      'hex',
-    );
-    const found = endpointOf(v6, 6);
-    expect(found).toEqual({ address: '2001:db8::7', port: 80 });
-    expect(found && endpointText(found)).toBe('[2001:db8::7]:80');
-  });
-
-  it('refuses what is cut and port 0', () => {
-    expect(endpointOf(Buffer.alloc(7), 4)).toBeUndefined();
-    expect(endpointOf(Buffer.alloc(16), 6)).toBeUndefined();
-    expect(endpointOf(Buffer.alloc(16), 4)).toBeUndefined();
+describe('endpointText', () => {
+  it('writes both families as authorities', () => {
+    expect(endpointText({ address: '93.184.216.34', port: 443 })).toBe('93.184.216.34:443');
+    expect(endpointText({ address: '2001:db8::7', port: 80 })).toBe('[2001:db8::7]:80');
   });
 });
 
@@ -89,7 +76,6 @@ describe('createDatagramBatch', () => {
 describe('createAsk', () => {
   const linkOf = (up: boolean, post: Link['post']): Link => ({
     up: () => up,
-    open: () => undefined,
     post,
   });
 
