@@ -220,9 +220,10 @@ describe('what is refused', () => {
     ['TRACE', `TRACE / HTTP/1.1\r\n${HOST}\r\n`],
     ['CONNECT', `CONNECT good.test:443 HTTP/1.1\r\n${HOST}\r\n`],
     [
-      'a method override',
-      `POST / HTTP/1.1\r\n${HOST}X-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n\r\n`,
+      'TRACE in a header that overrides the method',
+      `POST / HTTP/1.1\r\n${HOST}X-HTTP-Method-Override: trace\r\nContent-Length: 0\r\n\r\n`,
     ],
+    ['TRACE in the query', `POST /?_method=TRACE HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`],
     ['an upgrade', `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`],
     ['a HEAD with a body', `HEAD / HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`],
     ['too large a header', `GET / HTTP/1.1\r\n${HOST}X: ${'y'.repeat(70_000)}\r\n\r\n`],

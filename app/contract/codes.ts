@@ -46,6 +46,8 @@ export const CODES = {
   'git.fetch-denied': 'A git rule refuses fetching from that repository.',
   'git.unreadable': 'The request of git cannot be read, so no git rule can be held against it.',
   'grant.wrong-host': 'A placeholder turned up at a host its credential was not granted for.',
+  'grant.method': 'The credential is not granted for that method.',
+  'grant.path': 'The credential is not granted for that path.',
   'grant.wrong-place': 'A placeholder turned up where its credential is never put.',
   'grant.cleartext': 'Credentials are never sent over an unencrypted connection.',
   'grant.login-refused': 'The server did not accept the granted credential.',

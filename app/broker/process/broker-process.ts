@@ -16,7 +16,6 @@ import { createNativeSockets } from './native-sockets.ts';
 import { createRecorder } from './recorder.ts';
 import { createResolve } from './resolve.ts';
 import { createUpstreamPool } from './upstream-pool.ts';
-import { createWires } from './wires/wires.ts';
 
 export type BrokerProcess = {
   readonly onMessage: (message: Exclude<ToProcess, { type: 'start' }>) => void;
@@ -46,21 +45,19 @@ export const runBroker = async (
     ca: spec.upstreamAuthorities,
     minVersion: 'TLSv1.2',
   });
-  const dial = createDial(clock, createResolve(spec.network, clock), upstreamTrust);
-  const pool = createUpstreamPool(dial);
-  const leaves = await createLeafCache(spec.authority, clock.now);
-  const policy = spec.network;
-  const wires = createWires({ clock, policy, zone, leaves, book, exchanges, dial, upstreamTrust });
+  const pool = createUpstreamPool(
+    createDial(clock, createResolve(spec.network, clock), upstreamTrust),
+  );
   const intercept = createIntercept({
     clock,
-    policy,
+    policy: spec.network,
     zone,
-    leaves,
+    leaves: await createLeafCache(spec.authority, clock.now),
     book,
     exchanges,
     mediators: [],
-    routes: wires.routes,
-    patience: wires.patience,
+    routes: [],
+    patience: () => undefined,
     forward: {
       clock,
       pool,

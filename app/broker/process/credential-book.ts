@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from '../../kit/index.ts';
-import type { CredentialGrant } from '../../policy/index.ts';
+import { secretParts, type CredentialGrant } from '../../policy/index.ts';
 import type { HeldCredential } from './inject.ts';
 import type { Hit, Search } from './needles.ts';
 import type { Refusal } from './refuse.ts';
@@ -40,8 +40,10 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
   return {
     held: () => held,
     add: (credential) => {
-      const { placeholder } = credential.grant;
-      if (held.some(({ grant }) => grant.placeholder === placeholder))
+      const known = new Set(
+        held.flatMap(({ grant }) => grant.parts.map((part) => part.placeholder)),
+      );
+      if (credential.grant.parts.some(({ placeholder }) => known.has(placeholder)))
         return fail('credential.exists', 'The session already holds that placeholder.');
       if (held.length >= MAX_HELD_CREDENTIALS)
         return fail('egress.too-many', 'The session holds as many credentials as it may.');
@@ -52,7 +54,13 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
     },
     scrubber: () =>
       (scrubber ??= createScrubber(
-        held.map(({ grant, secret }) => ({ secret, placeholder: grant.placeholder })),
+        held.flatMap(({ grant, secret }) =>
+          secretParts(grant.kind, secret).map(({ name, value }) => ({
+            secret: value,
+            placeholder:
+              grant.parts.find((part) => part.name === name)?.placeholder ?? grant.placeholder,
+          })),
+        ),
       )),
     bodyTrip: () => (bodyTrip ??= createBodyTrip(held.map(({ grant }) => grant)))(),
     findingOf: ({ owner }) => {

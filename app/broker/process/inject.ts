@@ -1,84 +1,41 @@
-import { assertNever } from '../../kit/index.ts';
-import type { CanonicalHost, CredentialGrant, InjectionSite } from '../../policy/index.ts';
+import type { CredentialGrant } from '../../policy/index.ts';
+import type { BodyGate, JudgedRequest } from './mediate.ts';
+import type { Destination, HeaderPairs, HeldCredential } from './request.ts';
+import { bodyGate } from './sites/body.ts';
+import { swapField } from './sites/field.ts';
+import { swapHeader } from './sites/header-field.ts';
+import { outsideScope } from './sites/scope.ts';
+import { swapSegment } from './sites/segment.ts';
+import type { Swap, Swapped } from './sites/swap.ts';
 import { grantCovers, grantsIn } from './trip.ts';
 
-/** A request's header section as pairs of name and value, in order, as sent. */
-export type HeaderPairs = readonly (readonly [name: string, value: string])[];
+export type { Destination, HeaderPairs, HeldCredential } from './request.ts';
 
-/** A credential as the broker process holds it. */
-export type HeldCredential = { readonly grant: CredentialGrant; readonly secret: string };
+/** Why a placeholder may not stand where it does. */
+export type TripCode =
+  | 'grant.wrong-host'
+  | 'grant.wrong-place'
+  | 'grant.cleartext'
+  | 'grant.method'
+  | 'grant.path';
 
-export type Destination = {
-  readonly host: CanonicalHost;
-  readonly port: number;
-  readonly tls: boolean;
+type Trip = {
+  readonly type: 'tripped';
+  readonly code: TripCode;
+  readonly grant: CredentialGrant;
+  readonly where: string;
 };
 
 export type Injection =
   | {
       readonly type: 'ready';
+      readonly target: string;
       readonly headers: HeaderPairs;
-      /** The credentials that were put in. */
+      /** The credentials that were put into the head; what gets into a held body, its release tells. */
       readonly used: readonly CredentialGrant[];
+      readonly body: BodyGate;
     }
-  | {
-      readonly type: 'tripped';
-      readonly code: 'grant.wrong-host' | 'grant.wrong-place' | 'grant.cleartext';
-      readonly grant: CredentialGrant;
-      readonly where: string;
-    };
-
-const BEARER = /^(bearer|token)( +)(\S+)$/i;
-const BASIC = /^(basic)( +)([a-z0-9+/]+={0,2})$/i;
-
-const swapBasic = (value: string, placeholder: string, secret: string): string | undefined => {
-  const match = BASIC.exec(value);
-  const [, scheme, space, encoded] = match ?? [];
-  if (scheme === undefined || space === undefined || encoded === undefined) return undefined;
-  const decoded = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = decoded.indexOf(':');
-  if (colon < 0) return undefined;
-  const user = decoded.slice(0, colon);
-  const password = decoded.slice(colon + 1);
-  // Both parts at once would be one credential in two places; no client does that.
-  if ((user === placeholder) === (password === placeholder)) return undefined;
-  const swapped = user === placeholder ? `${secret}:${password}` : `${user}:${secret}`;
-  return `${scheme}${space}${Buffer.from(swapped).toString('base64')}`;
-};
-
-const swapAt = (
-  site: InjectionSite,
-  name: string,
-  value: string,
-  { grant: { placeholder }, secret }: HeldCredential,
-): string | undefined => {
-  switch (site.type) {
-    case 'header': {
-      if (name !== site.name.toLowerCase()) return undefined;
-      const at = value.indexOf(placeholder);
-      if (at < 0 || value.includes(placeholder, at + 1)) return undefined;
-      return `${value.slice(0, at)}${secret}${value.slice(at + placeholder.length)}`;
-    }
-    case 'authorization': {
-      const [, scheme, space, token] = BEARER.exec(value) ?? [];
-      if (name !== 'authorization' || token !== placeholder) return undefined;
-      return `${String(scheme)}${String(space)}${secret}`;
-    }
-    case 'basic':
-      return name === 'authorization' ? swapBasic(value, placeholder, secret) : undefined;
-    case 'query':
-    case 'path':
-    case 'json':
-    case 'form':
-    case 'aws-sigv4':
-    case 'oauth-refresh':
-    case 'google-service-account':
-    case 'postgres':
-      return undefined;
-    default:
-      return assertNever(site, 'swapping a placeholder');
-  }
-};
+  | Trip;
 
 /** What a placeholder in the wrong spot means: the wrong host, the wrong place at the right one, or no TLS. */
 export const tripCode = (
@@ -92,13 +49,135 @@ export const tripCode = (
   return grantCovers(grant, to.host, to.port) ? 'grant.wrong-place' : 'grant.wrong-host';
 };
 
+const goesTo = ({ grant }: HeldCredential, { to }: JudgedRequest): boolean =>
+  to.tls && grantCovers(grant, to.host, to.port);
+
+type Piece = {
+  readonly text: string;
+  readonly where: string;
+  /** Puts one credential into the text by the sites of its grant that are of this kind of piece. */
+  readonly swap: (text: string, held: HeldCredential) => Swapped | undefined;
+};
+
+const swapOf = ({ grant, secret }: HeldCredential): Swap => ({
+  placeholder: grant.placeholder,
+  secret,
+});
+
+const firstOf = (
+  { grant }: HeldCredential,
+  trySite: (site: CredentialGrant['sites'][number]) => Swapped | undefined,
+): Swapped | undefined => grant.sites.map(trySite).find((swapped) => swapped !== undefined);
+
+const pathPiece = (path: string): Piece => ({
+  text: path,
+  where: 'the path',
+  swap: (text, held) =>
+    firstOf(held, (site) =>
+      site.type === 'path' ? swapSegment(text, site.prefix, swapOf(held)) : undefined,
+    ),
+});
+
+const queryPiece = (query: string): Piece => ({
+  text: query,
+  where: 'the query',
+  swap: (text, held) =>
+    firstOf(held, (site) =>
+      site.type === 'query' ? swapField(text, site.name, swapOf(held)) : undefined,
+    ),
+});
+
+const headerNamePiece = (name: string): Piece => ({
+  text: name,
+  where: 'a header name',
+  swap: () => undefined,
+});
+
+const headerPiece = (name: string, value: string): Piece => ({
+  text: value,
+  where: `the header ${name}`,
+  swap: (text, held) => firstOf(held, (site) => swapHeader(site, name, text, swapOf(held))),
+});
+
+/**
+ * Puts real values in place of placeholders in a request's head, and says what its body has to pass.
+ * Only in the sites of the grant's kind, once each, over TLS, at a host and port of the grant, with a
+ * method and on a path of its scope. A placeholder anywhere else trips, those of credentials that
+ * mediators handle among them. The target must be canonical: what is judged here is what goes out.
+ */
+export const injectRequest = (
+  credentials: readonly HeldCredential[],
+  request: JudgedRequest,
+): Injection => {
+  const grants = credentials.map(({ grant }) => grant);
+  const used: CredentialGrant[] = [];
+
+  const fill = (piece: Piece): string | Trip => {
+    const present = grantsIn(grants, piece.text);
+    if (present.length === 0) return piece.text;
+    let { text } = piece;
+    // The same text without what was put in: whatever else it holds is searched to the last.
+    let rest = text;
+    for (const grant of present) {
+      const trip = (code: TripCode): Trip => ({
+        type: 'tripped',
+        code,
+        grant,
+        where: piece.where,
+      });
+      const held = credentials.find((other) => other.grant === grant);
+      if (held === undefined || !goesTo(held, request)) return trip(tripCode(grant, request.to));
+      const outside = outsideScope(grant, request);
+      if (outside !== undefined) return trip(outside);
+      const swapped = piece.swap(text, held);
+      const without = piece.swap(rest, held);
+      // A second place with the same credential is never needed, and servers read such pairs differently.
+      if (swapped === undefined || without === undefined || used.includes(grant)) {
+        return trip('grant.wrong-place');
+      }
+      ({ text } = swapped);
+      ({ rest } = without);
+      used.push(grant);
+    }
+    const [left] = grantsIn(grants, rest);
+    return left === undefined
+      ? text
+      : { type: 'tripped', code: tripCode(left, request.to), grant: left, where: piece.where };
+  };
+
+  const mark = request.target.indexOf('?');
+  const path = fill(pathPiece(mark < 0 ? request.target : request.target.slice(0, mark)));
+  if (typeof path !== 'string') return path;
+  const query = mark < 0 ? undefined : fill(queryPiece(request.target.slice(mark + 1)));
+  if (query !== undefined && typeof query !== 'string') return query;
+  const target = query === undefined ? path : `${path}?${query}`;
+
+  const headers: (readonly [string, string])[] = [];
+  for (const [rawName, value] of request.headers) {
+    const name = fill(headerNamePiece(rawName));
+    if (typeof name !== 'string') return name;
+    const filled = fill(headerPiece(rawName.toLowerCase(), value));
+    if (typeof filled !== 'string') return filled;
+    headers.push([rawName, filled]);
+  }
+
+  const ready = credentials.filter(
+    (held) =>
+      goesTo(held, request) &&
+      !used.includes(held.grant) &&
+      outsideScope(held.grant, request) === undefined,
+  );
+  const body = bodyGate(request, { target, headers }, used, ready);
+  return { type: 'ready', target, headers, used, body };
+};
+
 /** Says what a placeholder in some text of a request means; undefined where there is none. */
 export const tripIn = (
   credentials: readonly HeldCredential[],
   to: Destination,
   text: string,
   where: string,
-): Injection | undefined => {
+): Trip | undefined => {
   const [grant] = grantsIn(
     credentials.map((held) => held.grant),
     text,
@@ -106,49 +185,4 @@ export const tripIn = (
   return grant === undefined
     ? undefined
     : { type: 'tripped', code: tripCode(grant, to), grant, where };
-};
-
-/**
- * Puts real values in place of placeholders: only in the sites of the grant's kind, once each, only
- * over TLS, only at a host and port of the grant. A placeholder anywhere else trips.
- */
-export const injectHead = (
-  credentials: readonly HeldCredential[],
-  to: Destination,
-  target: string,
-  headers: HeaderPairs,
-): Injection => {
-  const inTarget = tripIn(credentials, to, target, 'the path or query');
-  if (inTarget !== undefined) return inTarget;
-  const used: CredentialGrant[] = [];
-  const result: (readonly [string, string])[] = [];
-  for (const [rawName, value] of headers) {
-    const name = rawName.toLowerCase();
-    const inName = tripIn(credentials, to, rawName, 'a header name');
-    if (inName !== undefined) return inName;
-    const present = grantsIn(
-      credentials.map((held) => held.grant),
-      value,
-    );
-    let swapped = value;
-    for (const grant of present) {
-      const trip = (code = tripCode(grant, to)): Injection => ({
-        type: 'tripped',
-        code,
-        grant,
-        where: `the header ${name}`,
-      });
-      const held = credentials.find((other) => other.grant === grant);
-      if (held === undefined || !to.tls || !grantCovers(grant, to.host, to.port)) return trip();
-      const next = grant.sites
-        .map((site) => swapAt(site, name, swapped, held))
-        .find((text) => text !== undefined);
-      // A second header with the same credential is never needed, and servers read such pairs differently.
-      if (next === undefined || used.includes(grant)) return trip('grant.wrong-place');
-      swapped = next;
-      used.push(grant);
-    }
-    result.push([rawName, swapped]);
-  }
-  return { type: 'ready', headers: result, used };
 };

@@ -3,8 +3,8 @@ import { failure, ok, type Result } from '../../kit/index.ts';
 import type { CredentialGrant, DestinationVerdict } from '../../policy/index.ts';
 import type { CredentialBook } from './credential-book.ts';
 import type { EgressFacts, Exchange, Exchanges } from './exchange.ts';
-import { injectHead, tripCode, type Destination, type HeaderPairs } from './inject.ts';
-import type { Mediation, Mediator } from './mediate.ts';
+import { injectRequest, tripCode, type Destination, type HeaderPairs } from './inject.ts';
+import type { JudgedRequest, Mediation, Mediator } from './mediate.ts';
 import type { Refusal } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -96,24 +96,14 @@ export const createJudge = ({ book, exchanges, mediators }: JudgeDeps): JudgeReq
     exchanges.credential({ op: 'used', credential, host: to.host }, program);
   };
 
-  const inject = (
-    approach: Approach,
-    target: string,
-    headers: HeaderPairs,
-  ): Result<Mediation, Refusal> => {
-    const injected = injectHead(book.held(), approach.to, target, headers);
+  const inject = (approach: Approach, request: JudgedRequest): Result<Mediation, Refusal> => {
+    const injected = injectRequest(book.held(), request);
     if (injected.type === 'tripped') {
       const { grant, where, code } = injected;
       return { ok: false, error: tripped(exchanges, approach, grant, where, code) };
     }
-    const { headers: ready, used } = injected;
-    return ok({
-      target,
-      headers: ready,
-      used,
-      body: { type: 'stream' },
-      answer: { type: 'stream' },
-    });
+    const { target, headers, used, body } = injected;
+    return ok({ target, headers, used, body, answer: { type: 'stream' } });
   };
 
   /** What a mediator made of a head may hold no placeholder any more; a held one is looked at when it is released. */
@@ -131,14 +121,15 @@ export const createJudge = ({ book, exchanges, mediators }: JudgeDeps): JudgeReq
     const { method, target, headers, framing } = head;
     const bodyBytes =
       framing.type === 'none' ? 0 : framing.type === 'length' ? framing.bytes : undefined;
+    const request = { to: approach.to, method, target, headers, bodyBytes };
     for (const mediator of mediators) {
-      const mediation = mediator({ to: approach.to, method, target, headers, bodyBytes });
+      const mediation = mediator(request);
       if (mediation === undefined) continue;
       if (!mediation.ok) return mediation;
       const left = leftOver(approach, mediation.value);
       return left === undefined ? mediation : { ok: false, error: left };
     }
-    return inject(approach, target, headers);
+    return inject(approach, request);
   };
 
   return (approach, asked, exchange) => {
@@ -149,7 +140,9 @@ export const createJudge = ({ book, exchanges, mediators }: JudgeDeps): JudgeReq
     if (refusal !== undefined || !head.ok) {
       // A tripwire goes off even where the request is refused anyway: that it is out matters more.
       const target = head.ok ? head.value.target : asked.target;
-      const trip = inject(approach, target, asked.headers);
+      const method = head.ok ? head.value.method : '';
+      const { headers } = asked;
+      const trip = inject(approach, { to: approach.to, method, target, headers, bodyBytes: 0 });
       if (!trip.ok) return trip;
       const unread = failure('egress.bad-request', 'The request could not be read.');
       return { ok: false, error: refusal ?? unread };

@@ -1,6 +1,6 @@
 import type { Result } from '../../kit/index.ts';
 import type { CredentialGrant } from '../../policy/index.ts';
-import type { Destination, HeaderPairs } from './inject.ts';
+import type { Destination, HeaderPairs } from './request.ts';
 import type { Refusal } from './refuse.ts';
 
 /** One judged request, of whatever HTTP version, before anything is put into it. */
@@ -20,6 +20,8 @@ export type Released = {
   readonly target: string;
   readonly headers: HeaderPairs;
   readonly body: Buffer;
+  /** The credentials that the held body made room for, beside those of the head. */
+  readonly used?: readonly CredentialGrant[];
 };
 
 /** How a request's body goes up. What leaves is searched for placeholders and watched values in every case. */

@@ -4,6 +4,7 @@ import { fail, failure, ok, type Result } from '../../kit/index.ts';
 import { canonicalPath, parseHost } from '../../policy/index.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
 import type { Refusal } from './refuse.ts';
+import { methodsOf } from './sites/methods.ts';
 
 /** Largest header section of a request or an answer, in bytes. */
 export const MAX_HEADER_BYTES = 65_536;
@@ -32,9 +33,6 @@ const ONCE = new Set([
   'te',
   'content-encoding',
 ]);
-/** Fields that name another method than the request line does. */
-const METHOD_OVERRIDE = new Set(['x-http-method-override', 'x-http-method', 'x-method-override']);
-
 export type RequestHead = {
   readonly method: string;
   /** Path and query, as they go upstream. */
@@ -140,8 +138,6 @@ export const readRequestHead = (
       return refuse('egress.bad-request', 'A header field name has characters that none has.');
     if (FIELD_CONTROL.test(value))
       return refuse('egress.bad-request', `The header ${name} has control characters in it.`);
-    if (METHOD_OVERRIDE.has(name))
-      return refuse('egress.method-refused', `The header ${name} would change the method.`);
     if (ONCE.has(name) && seen.has(name))
       return refuse('egress.bad-request', `The header ${name} occurs twice.`);
     seen.add(name);
@@ -159,6 +155,9 @@ export const readRequestHead = (
   }
   const target = originForm(method, url, to);
   if (!target.ok) return target;
+  if (methodsOf(method, target.value, headers).some((named) => REFUSED_METHODS.has(named))) {
+    return refuse('egress.method-refused', 'The request names a method that is never passed on.');
+  }
   const framing = framingOf(headers);
   if (!framing.ok) return framing;
   if (method === 'HEAD' && framing.value.type !== 'none') {

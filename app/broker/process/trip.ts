@@ -32,7 +32,9 @@ export const grantsIn = (
 ): readonly CredentialGrant[] => {
   if (grants.length === 0) return [];
   const forms = readings(text);
-  return grants.filter(({ placeholder }) => forms.some((form) => form.includes(placeholder)));
+  return grants.filter(({ parts }) =>
+    parts.some(({ placeholder }) => forms.some((form) => form.includes(placeholder))),
+  );
 };
 
 /** Whether a grant names this destination. */
@@ -44,12 +46,13 @@ const unpadded = (text: string): string => text.replace(/=+$/, '');
 /** Searches request bodies for placeholders as they are and as a whole base64 text. */
 export const createBodyTrip = (grants: readonly CredentialGrant[]): (() => Search) => {
   const needles = prepareNeedles(
-    grants.flatMap(({ placeholder }, owner) =>
-      [placeholder, unpadded(Buffer.from(placeholder).toString('base64'))].map((form) => ({
-        find: Buffer.from(form),
-        replace: Buffer.alloc(0),
-        owner,
-      })),
+    grants.flatMap(({ parts }, owner) =>
+      parts
+        .flatMap(({ placeholder }) => [
+          placeholder,
+          unpadded(Buffer.from(placeholder).toString('base64')),
+        ])
+        .map((form) => ({ find: Buffer.from(form), replace: Buffer.alloc(0), owner })),
     ),
   );
   return () => createSearch(needles);

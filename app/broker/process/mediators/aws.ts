@@ -3,7 +3,7 @@ import { err, failure, ok, type Clock, type Result } from '../../../kit/index.ts
 import { parseAwsSecret, type AwsSecret, type CredentialGrant } from '../../../policy/index.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import { withoutHopByHop } from '../hop.ts';
-import { injectHead, type HeaderPairs, type HeldCredential } from '../inject.ts';
+import { injectRequest, type HeaderPairs, type HeldCredential } from '../inject.ts';
 import type { JudgedRequest, Mediation, Mediator } from '../mediate.ts';
 import type { Refusal } from '../refuse.ts';
 import { grantCovers } from '../trip.ts';
@@ -282,7 +282,7 @@ export const createAwsMediator =
         !(name.toLowerCase() === 'x-amz-security-token' && value === pair.placeholder.sessionToken),
     );
     // A placeholder anywhere else is the plain way's to tell.
-    if (injectHead(book.held(), request.to, request.target, rest).type === 'tripped')
+    if (injectRequest(book.held(), { ...request, headers: rest }).type === 'tripped')
       return undefined;
     return mediate(pair, request, clock);
   };

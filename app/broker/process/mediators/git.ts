@@ -2,7 +2,7 @@ import { createGunzip } from 'node:zlib';
 import { err, failure, ok, type Result } from '../../../kit/index.ts';
 import { judgeGit, matchesHostRule, type GitRule } from '../../../policy/index.ts';
 import type { CredentialBook } from '../credential-book.ts';
-import { injectHead } from '../inject.ts';
+import { injectRequest } from '../inject.ts';
 import type { BodyGate, JudgedRequest, Mediator } from '../mediate.ts';
 import type { Refusal } from '../refuse.ts';
 import { refusedAdvertisement, refusedFetch, refusedPush } from './git-answer.ts';
@@ -161,11 +161,11 @@ export const createGitMediator =
   (request) => {
     const judged = judgeGitRequest(rules, request);
     if (judged === undefined || !judged.ok) return judged;
-    const injected = injectHead(book.held(), request.to, request.target, request.headers);
+    const injected = injectRequest(book.held(), request);
     // A placeholder in a wrong place is the plain way's to tell.
     if (injected.type === 'tripped') return undefined;
     return ok({
-      target: request.target,
+      target: injected.target,
       headers: injected.headers,
       used: injected.used,
       body: judged.value,
