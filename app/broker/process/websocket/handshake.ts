@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fail, ok, type Result } from '../../../kit/index.ts';
+import { withoutHopByHop } from '../hop.ts';
 import type { HeaderPairs } from '../inject.ts';
 import type { Refusal } from '../refuse.ts';
 import type { UpgradeRequest } from '../upgrade.ts';
@@ -74,16 +75,8 @@ export const acceptOf = (key: string): string =>
 const wrong = (message: string): Result<never, Refusal> =>
   fail('egress.websocket-handshake', `The server’s WebSocket handshake is not right: ${message}.`);
 
-/** Never part of such an answer: it has no body, and what would lead past the broker is dropped. */
-const NOT_PASSED = new Set([
-  'alt-svc',
-  'content-length',
-  'content-type',
-  'keep-alive',
-  'proxy-connection',
-  'trailer',
-  'transfer-encoding',
-]);
+/** What an answer without a body does not need. */
+const OF_A_BODY = new Set(['content-length', 'content-type', 'trailer']);
 
 /** Whether an extension was agreed on, which may use the reserved bits. */
 export const isExtended = (headers: HeaderPairs): boolean =>
@@ -117,5 +110,8 @@ export const readHandshakeAnswer = (
   if (chosen.length > 1 || (chosen[0] !== undefined && !protocols.includes(redact(chosen[0]))))
     return wrong('it chose a subprotocol that was not offered');
   if (read && isExtended(headers)) return wrong('it uses an extension that was not offered');
-  return ok(headers.filter(([name]) => !NOT_PASSED.has(name.toLowerCase())));
+  const kept = withoutHopByHop(headers).filter(([name]) => !OF_A_BODY.has(name.toLowerCase()));
+  return ok(
+    key === undefined ? kept : [...kept, ['Connection', 'Upgrade'], ['Upgrade', 'websocket']],
+  );
 };
