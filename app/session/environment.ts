@@ -1,7 +1,7 @@
 import type { AssistantName, Code, SessionId } from '../contract/index.ts';
 import { fail, ok, type Failure, type Result } from '../kit/index.ts';
 import type { CredentialGrant } from '../policy/index.ts';
-import { SANDBOX_HOME, SANDBOX_USER_NAME, TRUST_BUNDLE } from './etc-files.ts';
+import { credentialPath, SANDBOX_HOME, SANDBOX_USER_NAME, TRUST_BUNDLE } from './etc-files.ts';
 
 /** Variables by which tools find the authorities they trust; all lead to the one merged bundle. */
 export const CA_VARIABLES = [
@@ -54,6 +54,18 @@ const base = (session: SessionId): Record<string, string> => ({
 /** Loader variables: a placeholder there would break every program. */
 const LOADER = /^(LD_|GIT_CONFIG|GLOVEBOX)/;
 
+type Variable = { readonly credential: string; readonly name: string; readonly value: string };
+
+/** What a grant adds: the placeholder of each part, and the path of each file. */
+const variablesOf = ({ credential, parts, files }: CredentialGrant): readonly Variable[] => [
+  ...parts.flatMap(({ env, placeholder }) =>
+    env.map((name) => ({ credential, name, value: placeholder })),
+  ),
+  ...files.flatMap((file) =>
+    file.env.map((name) => ({ credential, name, value: credentialPath(file) })),
+  ),
+];
+
 /**
  * The whole environment inside: minimal, the same on every host, nothing of the host's own. Grants add
  * their placeholders; one that would replace a variable of ours, or another grant's, is refused.
@@ -63,28 +75,27 @@ export const sandboxEnvironment = (
   assistant: AssistantName,
   grants: readonly CredentialGrant[],
 ): Result<Readonly<Record<string, string>>, Failure<Code>> => {
-  const env: Record<string, string> = { ...base(session), ...QUIET[assistant] };
+  const own = { ...base(session), ...QUIET[assistant] };
+  const env: Record<string, string> = { ...own };
   const holders = new Map<string, string>();
-  for (const grant of grants) {
-    for (const name of grant.env) {
-      const holder = holders.get(name);
-      if (holder !== undefined) {
-        return fail(
-          'policy.refused',
-          `The credentials ${holder} and ${grant.credential} would both be put into ${name}.`,
-          'Grant one of them, or store one with another variable (--env).',
-        );
-      }
-      if (name in env || LOADER.test(name)) {
-        return fail(
-          'policy.refused',
-          `The credential ${grant.credential} would replace the sandbox’s own variable ${name}.`,
-          'Store it with another variable (--env).',
-        );
-      }
-      holders.set(name, grant.credential);
+  for (const { credential, name, value } of grants.flatMap(variablesOf)) {
+    const holder = holders.get(name);
+    if (holder !== undefined) {
+      return fail(
+        'policy.refused',
+        `The credentials ${holder} and ${credential} would both be put into ${name}.`,
+        'Grant one of them, or store one with another variable (--env).',
+      );
     }
+    if (Object.hasOwn(own, name) || LOADER.test(name)) {
+      return fail(
+        'policy.refused',
+        `The credential ${credential} would replace the sandbox’s own variable ${name}.`,
+        'Store it with another variable (--env).',
+      );
+    }
+    holders.set(name, credential);
+    env[name] = value;
   }
-  for (const grant of grants) for (const name of grant.env) env[name] = grant.placeholder;
   return ok(env);
 };

@@ -1,4 +1,4 @@
-import type { SandboxMount, SandboxUser } from '../policy/index.ts';
+import type { CredentialGrant, GrantFile, SandboxMount, SandboxUser } from '../policy/index.ts';
 
 export const SANDBOX_USER_NAME = 'glovebox';
 export const SANDBOX_HOME = '/home/glovebox';
@@ -53,6 +53,23 @@ export const etcFiles = (user: SandboxUser): readonly EtcFile[] => [
   // Filled in place once the broker has its authority, before anything inside can read it.
   { name: TRUST_FILE, target: TRUST_BUNDLE, text: '' },
 ];
+
+/** Folder of the granted credentials' files inside. */
+export const CREDENTIAL_FOLDER = '/etc/glovebox/credentials';
+
+/** Where a granted credential's file is found inside. */
+export const credentialPath = ({ name }: Pick<GrantFile, 'name'>): string =>
+  `${CREDENTIAL_FOLDER}/${name}`;
+
+/** The files of the granted credentials: placeholders only, so whoever is inside may read them. */
+export const credentialFiles = (grants: readonly CredentialGrant[]): readonly EtcFile[] =>
+  grants
+    .flatMap(({ files }) => files)
+    .map((file) => ({
+      name: `credential-${file.name}`,
+      target: credentialPath(file),
+      text: file.content,
+    }));
 
 export const etcMounts = (folder: string, files: readonly EtcFile[]): readonly SandboxMount[] =>
   files.map((file) => ({

@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
+import { createSign, createVerify } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ASSISTANTS, SessionId, type CredentialSummary } from '../contract/index.ts';
-import { unwrap } from '../kit/index.ts';
-import { buildGrant, type CredentialGrant } from '../policy/index.ts';
+import { Secret, unwrap } from '../kit/index.ts';
+import { buildGrant, shapeOf, type CredentialGrant } from '../policy/index.ts';
 import { assistantHome, homeWriter } from './assistant-home.ts';
 import { CA_VARIABLES, sandboxEnvironment } from './environment.ts';
-import { etcFiles, SANDBOX_HOME } from './etc-files.ts';
+import { credentialFiles, etcFiles, etcMounts, SANDBOX_HOME } from './etc-files.ts';
+import { grantFiles } from './grant-files.ts';
 import { sandboxLimits } from './limits.ts';
 import { isAlive, thisOwner } from './owner.ts';
 
@@ -69,6 +71,82 @@ describe('the environment inside', () => {
     const refused = sandboxEnvironment(ID, 'shell', [grantOf(), grantOf({ name: 'other' })]);
     expect(refused).toMatchObject({ ok: false, error: { code: 'policy.refused' } });
     expect(JSON.stringify(refused)).toMatch(/work.*other.*ANTHROPIC_API_KEY/);
+  });
+});
+
+describe('credentials of several parts, and their files', () => {
+  const PRIVATE = 'UkVBTC1LRVktQ0FOQVJZ';
+  const ACCOUNT = {
+    type: 'service_account',
+    project_id: 'mine',
+    private_key_id: 'real-key-id-canary',
+    private_key: `-----BEGIN PRIVATE KEY-----\n${PRIVATE}\n-----END PRIVATE KEY-----\n`,
+    client_email: 'robot@mine.iam.gserviceaccount.com',
+    token_uri: 'https://oauth2.googleapis.com/token',
+    note: 'canary of the person who stored it',
+  };
+  const CLIENT = {
+    type: 'authorized_user',
+    client_id: 'my-client',
+    client_secret: 'client-secret-canary',
+    refresh_token: 'refresh-token-canary',
+  };
+  const withFiles = async (kind: string, value: unknown): Promise<CredentialGrant> => {
+    const secret = JSON.stringify(value);
+    const summary = { name: 'cloud', kind, hosts: ['oauth2.googleapis.com'], addedAt: '' };
+    const grant = unwrap(buildGrant(summary, undefined, shapeOf(kind, secret)));
+    return { ...grant, files: await grantFiles(grant, new Secret(secret)) };
+  };
+
+  it('gives each part of a key pair its variable', () => {
+    const grant = unwrap(
+      buildGrant({ name: 'cloud', kind: 'aws', hosts: [], addedAt: '' }, ['s3.test']),
+    );
+    const env = unwrap(sandboxEnvironment(ID, 'shell', [grant]));
+    expect(env['AWS_ACCESS_KEY_ID']).toBe(grant.parts[0]?.placeholder);
+    expect(env['AWS_SECRET_ACCESS_KEY']).toBe(grant.parts[1]?.placeholder);
+  });
+
+  it('gives a service account a key file that signs, with nothing real in it', async () => {
+    const grant = await withFiles('google-service-account', ACCOUNT);
+    const env = unwrap(sandboxEnvironment(ID, 'shell', [grant]));
+    expect(env['GOOGLE_APPLICATION_CREDENTIALS']).toBe('/etc/glovebox/credentials/cloud.json');
+    const [file] = credentialFiles([grant]);
+    expect(file?.target).toBe(env['GOOGLE_APPLICATION_CREDENTIALS']);
+    expect(file?.text).not.toMatch(/canary|UkVB/);
+    const inside = JSON.parse(file?.text ?? '') as typeof ACCOUNT;
+    expect(inside).toMatchObject({
+      type: 'service_account',
+      client_email: ACCOUNT.client_email,
+      private_key_id: grant.placeholder,
+    });
+    const signature = createSign('sha256').update('x').sign(inside.private_key);
+    expect(createVerify('sha256').update('x').verify(inside.private_key, signature)).toBe(true);
+  });
+
+  it('gives a refresh token a file with its placeholders', async () => {
+    const grant = await withFiles('oauth-refresh', CLIENT);
+    const [file] = credentialFiles([grant]);
+    expect(file?.text).not.toContain('canary');
+    expect(JSON.parse(file?.text ?? '')).toEqual({
+      type: 'authorized_user',
+      token_uri: 'https://oauth2.googleapis.com/token',
+      client_id: 'my-client',
+      client_secret: grant.parts[1]?.placeholder,
+      refresh_token: grant.parts[0]?.placeholder,
+    });
+  });
+
+  it('puts every file where it is mounted, read-only', async () => {
+    const files = credentialFiles([await withFiles('oauth-refresh', CLIENT)]);
+    expect(etcMounts('/run/x', files)).toEqual([
+      {
+        type: 'bind',
+        source: '/run/x/credential-cloud.json',
+        target: '/etc/glovebox/credentials/cloud.json',
+        readOnly: true,
+      },
+    ]);
   });
 });
 

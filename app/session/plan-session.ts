@@ -18,6 +18,7 @@ import {
   type NetworkPolicy,
 } from '../policy/index.ts';
 import type { Vault } from '../vault/port.ts';
+import { grantFiles } from './grant-files.ts';
 
 /** What one session may reach, and the credentials it may use with their values: for the broker's eyes only. */
 export type SessionPlan = {
@@ -41,7 +42,8 @@ const revealOne = async (
   }
   const { summary, secret } = revealed.value;
   const grant = buildGrant(summary, request.hosts, shapeOf(summary.kind, secret.expose()));
-  return grant.ok ? ok({ grant: grant.value, secret }) : grant;
+  if (!grant.ok) return grant;
+  return ok({ grant: { ...grant.value, files: await grantFiles(grant.value, secret) }, secret });
 };
 
 /**

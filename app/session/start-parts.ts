@@ -18,7 +18,7 @@ import type { WorkingCopy } from '../workspace/port.ts';
 import { assistantHome } from './assistant-home.ts';
 import type { SessionDeps } from './deps.ts';
 import { sandboxEnvironment } from './environment.ts';
-import { etcFiles, etcMounts, SANDBOX_HOSTNAME, TRUST_FILE } from './etc-files.ts';
+import { credentialFiles, etcFiles, etcMounts, SANDBOX_HOSTNAME, TRUST_FILE } from './etc-files.ts';
 import { writeHome } from './first-run.ts';
 import { readAuthorities } from './host-files.ts';
 import { sandboxLimits } from './limits.ts';
@@ -175,9 +175,10 @@ export const startParts = async (
     },
     async () => {
       const { user, mounts } = await copy.there;
-      const files = etcFiles(user);
-      await writeEtcFiles(paths.etc, files);
       const inner = await env.there;
+      const grants = (await plan.there).credentials.map(({ grant }) => grant);
+      const files = [...etcFiles(user), ...credentialFiles(grants)];
+      await writeEtcFiles(paths.etc, files);
       const wall = await gateway.there;
       begin('sandbox', 'starting the sandbox');
       const inside = unwrap(
@@ -198,7 +199,6 @@ export const startParts = async (
       );
       sandbox.set(inside);
       on.onDone('sandbox');
-      const grants = (await plan.there).credentials.map(({ grant }) => grant);
       const home = assistantHome(request.assistant, project, grants);
       await writeHome(engine, inside.id, user, inner, home, signal);
     },
