@@ -61,6 +61,9 @@ export const planAnswer = (
     readonly reason: string;
     readonly headers: HeaderPairs;
     readonly method: string;
+    readonly version: 'h1' | 'h2';
+    /** A credential may go to where this comes from: all of it has to be readable. */
+    readonly readable: boolean;
   },
 ): AnswerPlan | Refusal => {
   const answer = {
@@ -68,8 +71,7 @@ export const planAnswer = (
     // Words that could not be written again are left out; they mean nothing to a program.
     reason: WRITABLE.test(received.reason) ? received.reason : '',
   };
-  // The announcement of trailers is dropped, not they: how the body will be framed decides if it may stand.
-  const kept = withoutHopByHop(answer.headers).filter(([name]) => name.toLowerCase() !== 'trailer');
+  const kept = withoutHopByHop(answer.headers);
   if (!scrubber.active)
     return { headers: kept, reason: answer.reason, body: { type: 'as-is' }, hits: 0 };
   const cleaned = scrubPairs(scrubber, kept);
@@ -98,8 +100,17 @@ export const planAnswer = (
       `The answer is encoded as ${encoding.slice(0, 64)} and cannot be searched for secrets.`,
     );
   }
+  const messages = value('grpc-encoding');
+  if (received.readable && messages !== undefined && !/^\s*identity\s*$/i.test(messages)) {
+    return failure(
+      'scrub.unreadable',
+      `The answer’s messages are encoded as ${messages.slice(0, 64)} and cannot be searched for secrets.`,
+    );
+  }
   const length = Number(value('content-length') ?? Number.NaN);
-  const collect = plain && scrubber.changesLength && length <= MAX_COLLECTED_BYTES;
+  // HTTP/2 frames what comes by itself: there is no length to wait for.
+  const collect =
+    received.version === 'h1' && plain && scrubber.changesLength && length <= MAX_COLLECTED_BYTES;
   const lengthHolds = plain && !scrubber.changesLength;
   const dropped = new Set<string>();
   if (!lengthHolds) dropped.add('content-length');

@@ -16,6 +16,8 @@ import { createNativeSockets } from './native-sockets.ts';
 import { createRecorder } from './recorder.ts';
 import { createResolve } from './resolve.ts';
 import { createUpstreamPool } from './upstream-pool.ts';
+import { createWebSocketUpgrade } from './websocket/upgrade.ts';
+import { createWires } from './wires/wires.ts';
 
 export type BrokerProcess = {
   readonly onMessage: (message: Exclude<ToProcess, { type: 'start' }>) => void;
@@ -45,25 +47,23 @@ export const runBroker = async (
     ca: spec.upstreamAuthorities,
     minVersion: 'TLSv1.2',
   });
-  const pool = createUpstreamPool(
-    createDial(clock, createResolve(spec.network, clock), upstreamTrust),
-  );
+  const dial = createDial(clock, createResolve(spec.network, clock), upstreamTrust);
+  const pool = createUpstreamPool(dial);
+  const leaves = await createLeafCache(spec.authority, clock.now);
+  const policy = spec.network;
+  const wires = createWires({ clock, policy, zone, leaves, book, exchanges, dial, upstreamTrust });
   const intercept = createIntercept({
     clock,
-    policy: spec.network,
+    policy,
     zone,
-    leaves: await createLeafCache(spec.authority, clock.now),
+    leaves,
     book,
     exchanges,
+    pool,
     mediators: [],
-    routes: [],
-    patience: () => undefined,
-    forward: {
-      clock,
-      pool,
-      book,
-      exchanges,
-    },
+    upgrades: [createWebSocketUpgrade({ clock, book, exchanges })],
+    routes: wires.routes,
+    patience: wires.patience,
   });
   const native = createNativeSockets();
   const link = createLink({

@@ -10,6 +10,7 @@ import {
 import type { BrokerDraft } from '../protocol.ts';
 import { answerDns, errorAnswer, RCODE, readDnsQuery, type DnsQuery } from './dns-message.ts';
 import { ZONE_TTL_SECONDS, type DnsZone } from './dns-zone.ts';
+import { PROXY_ADDRESS, PROXY_NAME } from './wires/proxy-place.ts';
 
 /** Equal questions within this time become one further record with a count, in milliseconds. */
 export const DNS_FOLD_MS = 5000;
@@ -96,6 +97,12 @@ export const createDnsServer = ({ clock, policy, zone, record }: DnsServerDeps):
     if (!host.ok || isAddress(host.value)) {
       note(name, type, { verdict: 'denied', code: 'egress.bad-host' }, program);
       return answerDns(query, RCODE.nxDomain);
+    }
+    if (host.value === PROXY_NAME) {
+      note(host.value, type, { verdict: 'allowed', rule: 'the session’s own proxy' }, program);
+      if (type !== 'A') return answerDns(query, RCODE.noError);
+      const at = { address: PROXY_ADDRESS, ttlSeconds: ZONE_TTL_SECONDS };
+      return answerDns(query, RCODE.noError, at);
     }
     note(host.value, type, judgeName(policy, host.value), program);
     if (type !== 'A') return answerDns(query, RCODE.noError);

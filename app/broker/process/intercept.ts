@@ -15,14 +15,15 @@ import type { CredentialBook } from './credential-book.ts';
 import { isZoneAddress, type DnsZone } from './dns-zone.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Exchanges } from './exchange.ts';
-import type { ForwardDeps } from './http-forward.ts';
-import { createJudge, type Approach } from './judge-request.ts';
+import { createJudge, createRecordUse, type Approach } from './judge-request.ts';
 import type { LeafCache } from './leaf-cache.ts';
 import type { Mediator } from './mediate.ts';
 import { proxyApproach } from './proxy-target.ts';
 import type { Refusal } from './refuse.ts';
 import { createServeHttp1 } from './serve-http1.ts';
 import { SILENCE_MS, sniff } from './sniff.ts';
+import type { Upgrade } from './upgrade.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
 
 export type InterceptDeps = {
   readonly clock: Clock;
@@ -31,8 +32,9 @@ export type InterceptDeps = {
   readonly leaves: LeafCache;
   readonly book: CredentialBook;
   readonly exchanges: Exchanges;
-  readonly forward: ForwardDeps;
+  readonly pool: UpstreamPool;
   readonly mediators: readonly Mediator[];
+  readonly upgrades: readonly Upgrade[];
   readonly routes: readonly ConnectionRoute[];
   readonly patience: Patience;
 };
@@ -53,8 +55,16 @@ const hostOf = (zone: DnsZone, destination: Endpoint): CanonicalHost | undefined
 /** Where captured connections come in: looked at, given to who knows their protocol, or refused. */
 export const createIntercept = (deps: InterceptDeps): Intercept => {
   const { clock, policy, zone, exchanges, book } = deps;
-  const judge = createJudge({ book, exchanges, mediators: deps.mediators });
-  const http1 = createServeHttp1({ clock, exchanges, judge, forward: deps.forward });
+  const recordUse = createRecordUse(exchanges);
+  const judge = createJudge({ book, exchanges, recordUse, mediators: deps.mediators });
+  const http1 = createServeHttp1({
+    clock,
+    exchanges,
+    judge,
+    forward: { clock, book, exchanges, recordUse },
+    pool: deps.pool,
+    upgrades: deps.upgrades,
+  });
   const acceptTls = createAcceptTls({ clock, leaves: deps.leaves });
   const streams = new Set<Duplex>();
 

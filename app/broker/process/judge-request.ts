@@ -55,9 +55,23 @@ export const tripped = (
   );
 };
 
+/** Records that a credential was used at a host, the first time that it is. */
+export type RecordUse = (grant: CredentialGrant, at: Pick<Approach, 'to' | 'program'>) => void;
+
+export const createRecordUse = (exchanges: Exchanges): RecordUse => {
+  const usedAt = new Set<string>();
+  return ({ credential }, { to, program }) => {
+    const key = `${credential} ${to.host}`;
+    if (usedAt.has(key)) return;
+    usedAt.add(key);
+    exchanges.credential({ op: 'used', credential, host: to.host }, program);
+  };
+};
+
 export type JudgeDeps = {
   readonly book: CredentialBook;
   readonly exchanges: Exchanges;
+  readonly recordUse: RecordUse;
   /** Asked in order for what they know; the first that takes a request has it. */
   readonly mediators: readonly Mediator[];
 };
@@ -87,15 +101,7 @@ const against = (
     : undefined;
 };
 
-export const createJudge = ({ book, exchanges, mediators }: JudgeDeps): JudgeRequest => {
-  const usedAt = new Set<string>();
-  const firstUse = ({ credential }: CredentialGrant, { to, program }: Approach): void => {
-    const key = `${credential} ${to.host}`;
-    if (usedAt.has(key)) return;
-    usedAt.add(key);
-    exchanges.credential({ op: 'used', credential, host: to.host }, program);
-  };
-
+export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps): JudgeRequest => {
   const inject = (approach: Approach, request: JudgedRequest): Result<Mediation, Refusal> => {
     const injected = injectRequest(book.held(), request);
     if (injected.type === 'tripped') {
@@ -156,7 +162,7 @@ export const createJudge = ({ book, exchanges, mediators }: JudgeDeps): JudgeReq
       ...(first === undefined ? {} : { credential: first.credential }),
     });
     exchange.open();
-    for (const grant of used) firstUse(grant, approach);
+    for (const grant of used) recordUse(grant, approach);
     return ok({ head: head.value, mediation: mediation.value });
   };
 };

@@ -12,6 +12,8 @@ export type RefusalAnswer = {
 export type Refusal = Failure<Code> & {
   /** Told instead of the usual JSON. */
   readonly answer?: RefusalAnswer;
+  /** Told instead of the code's usual status. */
+  readonly status?: number;
 };
 
 const STATUS: Partial<Record<Code, number>> = {
@@ -31,8 +33,25 @@ const STATUS: Partial<Record<Code, number>> = {
 };
 
 /** The HTTP status that a refusal is told with: 403 for every verdict of policy. */
-export const refusalStatus = ({ code, answer }: Pick<Refusal, 'code' | 'answer'>): number =>
-  answer?.status ?? STATUS[code] ?? 403;
+export const refusalStatus = ({
+  code,
+  answer,
+  status,
+}: Pick<Refusal, 'code' | 'answer' | 'status'>): number =>
+  answer?.status ?? status ?? STATUS[code] ?? 403;
+
+/** What only shows when a request that was allowed is carried out. */
+const FAILURES: ReadonlySet<Code> = new Set<Code>([
+  'egress.timeout',
+  'egress.name-not-found',
+  'egress.upstream-unverified',
+  'egress.upstream-unreachable',
+  'egress.upstream-broke',
+]);
+
+/** Whether a refusal says that something was denied, or that something allowed failed. */
+export const refusalVerdict = ({ code }: Pick<Refusal, 'code'>): 'allowed' | 'denied' =>
+  FAILURES.has(code) ? 'allowed' : 'denied';
 
 export const refusalBody = ({ code, message, hint, answer }: Refusal): Buffer =>
   answer?.body ??
@@ -55,6 +74,7 @@ export const refusalHeaders = (refusal: Refusal, body: Buffer): string[] => [
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
+  413: 'Content Too Large',
   431: 'Request Header Fields Too Large',
 };
 

@@ -43,6 +43,8 @@ export type RequestHead = {
     | { readonly type: 'length'; readonly bytes: number }
     | { readonly type: 'chunked' };
   readonly expectsContinue: boolean;
+  /** The protocol that it asks to change to, lower case. */
+  readonly upgrade: string | undefined;
 };
 
 const refuse = (code: Refusal['code'], message: string, hint?: string): Result<never, Refusal> => ({
@@ -120,6 +122,7 @@ const framingOf = (headers: HeaderPairs): Result<RequestHead['framing'], Refusal
 export const readRequestHead = (
   request: IncomingMessage,
   to: Destination,
+  upgrades: ReadonlySet<string>,
 ): Result<RequestHead, Refusal> => {
   const headers = pairsOf(request.rawHeaders);
   const method = request.method ?? '';
@@ -170,10 +173,14 @@ export const readRequestHead = (
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return refuse('egress.bad-request', 'The Expect header asks for something unknown.');
   }
-  const upgrade = headers.find(([name]) => name.toLowerCase() === 'upgrade')?.[1];
+  const asked = headers.find(([name]) => name.toLowerCase() === 'upgrade')?.[1]?.toLowerCase();
   // h2c is an offer that a server may ignore; every other upgrade is a demand.
-  if (upgrade !== undefined && upgrade.toLowerCase() !== 'h2c') {
-    return refuse('egress.upgrade-refused', 'That protocol upgrade is not passed on yet.');
+  const upgrade = asked === 'h2c' ? undefined : asked;
+  if (upgrade !== undefined && !upgrades.has(upgrade)) {
+    return refuse('egress.upgrade-refused', 'That protocol upgrade is not passed on.');
+  }
+  if (upgrade !== undefined && (framing.value.type !== 'none' || request.httpVersion !== '1.1')) {
+    return refuse('egress.bad-request', 'A request for an upgrade has no body.');
   }
   if (target.value !== '*') {
     const path = canonicalPath(target.value);
@@ -185,5 +192,6 @@ export const readRequestHead = (
     headers,
     framing: framing.value,
     expectsContinue: expect !== undefined,
+    upgrade,
   });
 };

@@ -1,11 +1,16 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, ServerResponse, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { failure, type Clock } from '../../kit/index.ts';
+import { failure, ok, type Clock } from '../../kit/index.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
-import { forward, sendRefusal, type ForwardDeps } from './http-forward.ts';
+import { http1Call } from './call-http1.ts';
+import { http1Caller, sendRefusal } from './caller-http1.ts';
+import { forward, type ForwardDeps, type Outgoing } from './forward.ts';
 import { requestFacts, type Approach, type JudgeRequest } from './judge-request.ts';
 import { refusalMessage, refusalStatus, type Refusal } from './refuse.ts';
 import { MAX_HEADER_BYTES, pairsOf, readRequestHead } from './request-head.ts';
+import { readUpgrade, type Upgrade } from './upgrade.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
 
 /** How long a kept connection may lie idle between requests, in milliseconds. */
 export const KEEP_ALIVE_MS = 120_000;
@@ -45,6 +50,8 @@ export type ServeHttp1Deps = {
   readonly exchanges: Exchanges;
   readonly judge: JudgeRequest;
   readonly forward: ForwardDeps;
+  readonly pool: UpstreamPool;
+  readonly upgrades: readonly Upgrade[];
 };
 
 export type ServeHttp1 = {
@@ -57,58 +64,86 @@ export type ServeHttp1 = {
 export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
   const { clock, exchanges, judge } = deps;
   const connections = new WeakMap<object, Connection>();
+  const protocols = new Set(deps.upgrades.map(({ protocol }) => protocol));
 
-  const refuseRequest = (exchange: Exchange, response: ServerResponse, refusal: Refusal): void => {
-    exchange.refuse(refusal);
-    exchange.set({ status: refusalStatus(refusal) });
-    sendRefusal(clock, response, refusal);
-  };
+  /** What a request for another protocol has beside a request: the bare socket. */
+  type Raw = { readonly socket: Duplex; readonly early: Buffer };
 
-  const serve = async (
+  const carry = (
     connection: Connection,
     request: IncomingMessage,
     response: ServerResponse,
-  ): Promise<void> => {
+    raw: Raw | undefined,
+    exchange: Exchange,
+    done: () => void,
+  ): void => {
     const { seat } = connection;
     const approach = seat.approachOf?.(request) ?? seat.approach;
     const { to, program } = approach;
+    const refuse = (refusal: Refusal): void => {
+      exchange.refuse(refusal);
+      exchange.set({ status: refusalStatus(refusal) });
+      sendRefusal(clock, response, refusal);
+      done();
+    };
+    if (connection.active > MAX_PIPELINED_REQUESTS) {
+      const many = 'Too many requests wait for their answers on one connection.';
+      refuse(failure('egress.too-many', many));
+      return;
+    }
+    const target = request.url ?? '';
+    const read = readRequestHead(request, to, protocols);
+    const upgrade = read.ok ? readUpgrade(deps.upgrades, read.value, to, 'h1') : ok(undefined);
+    const head =
+      upgrade.ok && read.ok
+        ? ok({ ...read.value, headers: upgrade.value?.headers ?? read.value.headers })
+        : upgrade.ok
+          ? read
+          : upgrade;
+    const headers = read.ok ? read.value.headers : pairsOf(request.rawHeaders);
+    const judged = judge(approach, { target, headers, head }, exchange);
+    if (!judged.ok) {
+      refuse(judged.error);
+      return;
+    }
+    const outgoing: Outgoing = {
+      to,
+      head: judged.value.head,
+      program,
+      ...judged.value.mediation,
+      ...(upgrade.ok && upgrade.value !== undefined ? { upgrade: upgrade.value } : {}),
+    };
+    const caller = http1Caller(clock, request, response, raw);
+    forward(deps.forward, outgoing, caller, http1Call(deps.pool, to), exchange, done);
+  };
+
+  const serve = (
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    raw?: Raw,
+  ): void => {
+    const { to, program } = connection.seat.approachOf?.(request) ?? connection.seat.approach;
     connection.active += 1;
     connection.last = request;
     response.once('close', () => {
       connection.active -= 1;
     });
-    const target = request.url ?? '';
     const exchange = exchanges.begin(
-      { ...requestFacts(to, 'h1'), method: request.method ?? '', path: target },
+      { ...requestFacts(to, 'h1'), method: request.method ?? '', path: request.url ?? '' },
       program,
     );
+    const done = (): void => {
+      connection.over ||= exchange.facts().code !== undefined;
+      exchange.finish();
+    };
     try {
-      if (connection.active > MAX_PIPELINED_REQUESTS) {
-        const many = 'Too many requests wait for their answers on one connection.';
-        refuseRequest(exchange, response, failure('egress.too-many', many));
-        return;
-      }
-      const head = readRequestHead(request, to);
-      const headers = head.ok ? head.value.headers : pairsOf(request.rawHeaders);
-      const judged = judge(approach, { target, headers, head }, exchange);
-      if (!judged.ok) {
-        refuseRequest(exchange, response, judged.error);
-        return;
-      }
-      await forward(
-        deps.forward,
-        { to, head: judged.value.head, program, ...judged.value.mediation },
-        request,
-        response,
-        exchange,
-      );
+      carry(connection, request, response, raw, exchange, done);
     } catch {
       // A request that trips over our own code must not take the other connections along.
       exchange.refuse(failure('egress.bad-request', 'The request could not be carried out.'));
+      done();
       request.socket.destroy();
-    } finally {
-      connection.over ||= exchange.facts().code !== undefined;
-      exchange.finish();
     }
   };
 
@@ -124,7 +159,30 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
       request.resume();
       return;
     }
-    void serve(connection, request, response);
+    serve(connection, request, response);
+  };
+
+  /** Node lets go of the socket: the answer, if the server gives an ordinary one, is written by hand. */
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, early: Buffer): void => {
+    const connection = connections.get(socket);
+    if (
+      connection === undefined ||
+      connection.closing ||
+      connection.over ||
+      connection.active > 0
+    ) {
+      socket.destroy();
+      return;
+    }
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.on('error', () => undefined);
+    request.on('error', () => undefined);
+    socket.on('error', () => undefined);
+    socket.on('drain', () => response.emit('drain'));
+    response.assignSocket(socket as Socket);
+    response.once('finish', () => connection.endSoon());
+    serve(connection, request, response, { socket, early });
   };
 
   /** Refuses what never became a request; the answer is written only where none is under way. */
@@ -155,6 +213,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     noDelay: false,
+    shouldUpgradeCallback: ({ headers }) => protocols.has(headers.upgrade?.toLowerCase() ?? ''),
   });
   server.maxHeadersCount = 0;
   server.timeout = 0;
@@ -165,6 +224,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
   server.on('request', onRequest);
   server.on('checkContinue', onRequest);
   server.on('checkExpectation', onRequest);
+  server.on('upgrade', onUpgrade);
   server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const connection = connections.get(request.socket);
     if (connection === undefined) {

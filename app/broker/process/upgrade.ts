@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { Program } from '../../contract/index.ts';
-import type { Result } from '../../kit/index.ts';
+import { ok, type Result } from '../../kit/index.ts';
 import type { CredentialGrant } from '../../policy/index.ts';
 import type { Exchange } from './exchange.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
 import type { Refusal } from './refuse.ts';
+import type { RequestHead } from './request-head.ts';
 
 /** A request that asks for another protocol: `Upgrade` (RFC 9110 7.8) or extended CONNECT (RFC 8441). */
 export type UpgradeRequest = {
@@ -51,4 +52,33 @@ export type Upgrade = {
   ) => Result<HeaderPairs, Refusal>;
   /** Carries both ends until they are over, owns both streams, never rejects for what a peer does. */
   readonly join: (ends: UpgradedEnds) => Promise<void>;
+};
+
+/** An upgrade that a request asks for, its head prepared by the protocol. */
+export type AskedUpgrade = {
+  readonly by: Upgrade;
+  readonly request: UpgradeRequest;
+  readonly headers: HeaderPairs;
+};
+
+/** Finds the protocol that a request asks to change to; undefined where it asks for none. */
+export const readUpgrade = (
+  upgrades: readonly Upgrade[],
+  head: RequestHead,
+  to: Destination,
+  version: 'h1' | 'h2',
+): Result<AskedUpgrade | undefined, Refusal> => {
+  const by = upgrades.find(({ protocol }) => protocol === head.upgrade);
+  if (by === undefined) return ok(undefined);
+  const { method, target, headers } = head;
+  const request: UpgradeRequest = {
+    to,
+    protocol: by.protocol,
+    method,
+    target,
+    headers,
+    version,
+  };
+  const prepared = by.prepare(request);
+  return prepared.ok ? ok({ by, request, headers: prepared.value }) : prepared;
 };

@@ -56,6 +56,7 @@ export type RigOptions = {
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
   readonly resolve?: readonly string[];
+  readonly passThrough?: readonly string[];
   readonly dns?: string;
   readonly default?: 'deny' | 'allow';
   readonly grants?: readonly {
@@ -166,6 +167,7 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
         allow: [...(options.allow ?? [])],
         deny: [...(options.deny ?? [])],
         resolve: [...(options.resolve ?? [])],
+        passThrough: [...(options.passThrough ?? [])],
         ...(options.dns === undefined ? {} : { dns: options.dns }),
       },
       'shell',

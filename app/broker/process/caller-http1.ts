@@ -1,0 +1,115 @@
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../kit/index.ts';
+import type { AnswerHead, Caller } from './http-call.ts';
+import type { HeaderPairs } from './inject.ts';
+import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
+import { pairsOf } from './request-head.ts';
+
+/** How long a refused upload is still read, so that its client gets to read the refusal, in milliseconds. */
+export const LINGER_MS = 2000;
+
+/**
+ * Answers a request with a refusal that program and person can read. An upload is read on for a
+ * while and thrown away, for a client that is cut off while it sends never gets to read why.
+ */
+export const sendRefusal = (clock: Clock, response: ServerResponse, refusal: Refusal): void => {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body = refusalBody(refusal);
+  response.sendDate = false;
+  const status = refusalStatus(refusal);
+  response.writeHead(status, STATUS_CODES[status] ?? 'Refused', refusalHeaders(refusal, body));
+  const { req: request } = response;
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  response.write(body);
+  const finish = (): void => {
+    cancel();
+    response.end();
+  };
+  const cancel = clock.after(LINGER_MS, finish);
+  response.once('close', cancel);
+  request.once('end', finish);
+  request.once('close', finish);
+  request.resume();
+};
+
+const BODILESS_STATUS = new Set([204, 205, 304]);
+
+/** Pairs as Node takes them, without a trailer announcement that the framing leaves no room for. */
+const flatten = ({ status, headers }: AnswerHead, request: IncomingMessage): string[] => {
+  const sized = headers.some(([name]) => name.toLowerCase() === 'content-length');
+  const chunked =
+    !sized &&
+    request.httpVersion === '1.1' &&
+    request.method !== 'HEAD' &&
+    !BODILESS_STATUS.has(status);
+  const flat: string[] = [];
+  for (const [name, value] of headers) {
+    if (chunked || name.toLowerCase() !== 'trailer') flat.push(name, value);
+  }
+  return flat;
+};
+
+const interim = (status: number, headers: HeaderPairs): string => {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Interim'}\r\n${lines.join('')}\r\n`;
+};
+
+/**
+ * The program's side of an HTTP/1.1 request. `raw` is the bare socket of a request that asks for
+ * another protocol, with the bytes that came after its head.
+ */
+export const http1Caller = (
+  clock: Clock,
+  request: IncomingMessage,
+  response: ServerResponse,
+  raw?: { readonly socket: Duplex; readonly early: Buffer },
+): Caller => ({
+  version: 'h1',
+  body: request,
+  arrived: () => request.complete,
+  trailers: () => pairsOf(request.rawTrailers),
+  answered: () => response.headersSent,
+  goOn: () => {
+    if (!response.headersSent) response.writeContinue();
+  },
+  inform: (status, headers) => {
+    // A response that has no socket yet waits for an earlier one, and interim answers may be left out.
+    if (response.headersSent || request.httpVersion !== '1.1') return;
+    response.socket?.write(interim(status, headers), 'latin1');
+  },
+  begin: (head) => {
+    response.sendDate = false;
+    response.writeHead(head.status, head.reason, flatten(head, request));
+    // Before a body that stalls, the header section must still get through.
+    setImmediate(() => {
+      if (!response.writableEnded && !response.destroyed) response.flushHeaders();
+    });
+  },
+  sink: response,
+  end: (trailers, last) => {
+    if (trailers.length > 0)
+      response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+    response.end(last);
+  },
+  upgrade: (headers) => {
+    if (raw === undefined) throw new Error('the request asked for no other protocol');
+    response.detachSocket(raw.socket as Socket);
+    raw.socket.write(interim(101, headers), 'latin1');
+    return { stream: raw.socket, early: raw.early };
+  },
+  refuse: (refusal) => sendRefusal(clock, response, refusal),
+  breakOff: () => response.destroy(),
+  onOver: (over) => {
+    response.once('finish', () => over(true));
+    response.once('close', () => over(response.writableFinished));
+  },
+  resetCode: () => undefined,
+});

@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream';
+import type { Sink } from './http-call.ts';
+
+/** What becomes of each chunk of a body; undefined ends the pumping there. */
+export type Step = {
+  readonly push: (chunk: Buffer) => readonly Buffer[] | undefined;
+  readonly end: () => readonly Buffer[] | undefined;
+};
+
+export type Pump = {
+  /** Writes no more; what still comes is read and thrown away. */
+  readonly discard: () => void;
+};
+
+/**
+ * Carries a body from a source to a sink through a step, with backpressure. Calls `ended` once the
+ * source has ended and all is written, or `broke` where it closed before its end; neither after
+ * `discard` or after the step has ended it. Plain listeners, for stream chains showed in profiles.
+ */
+export const pump = (
+  source: Readable,
+  sink: Sink,
+  step: Step,
+  { ended, broke }: { readonly ended: () => void; readonly broke: (failed?: Error) => void },
+): Pump => {
+  let over = false;
+  let waiting = false;
+  const onDrain = (): void => {
+    waiting = false;
+    source.resume();
+  };
+  const stop = (): void => {
+    over = true;
+    source.removeListener('data', onData);
+    if (waiting) sink.removeListener('drain', onDrain);
+    waiting = false;
+    source.resume();
+  };
+  const write = (parts: readonly Buffer[] | undefined): boolean => {
+    if (parts === undefined) {
+      stop();
+      return false;
+    }
+    let room = true;
+    for (const part of parts) room = sink.write(part);
+    if (!room && !waiting) {
+      waiting = true;
+      source.pause();
+      sink.once('drain', onDrain);
+    }
+    return true;
+  };
+  const onData = (chunk: Buffer): void => {
+    write(step.push(chunk));
+  };
+  source.on('data', onData);
+  source.once('end', () => {
+    if (over || !write(step.end())) return;
+    over = true;
+    ended();
+  });
+  let failed: Error | undefined;
+  source.once('error', (error: Error) => {
+    failed = error;
+  });
+  source.once('close', () => {
+    if (over) return;
+    over = true;
+    broke(failed);
+  });
+  if (source.destroyed && !source.readableEnded) {
+    over = true;
+    queueMicrotask(() => broke());
+  }
+  return {
+    discard: () => {
+      if (!over) stop();
+    },
+  };
+};
+
+/** Passes everything on, counted. */
+export const countingStep = (count: (bytes: number) => void): Step => ({
+  push: (chunk) => {
+    count(chunk.length);
+    return [chunk];
+  },
+  end: () => [],
+});

@@ -1,0 +1,41 @@
+import type { SecureContext } from 'node:tls';
+import type { Clock } from '../../../kit/index.ts';
+import type { NetworkPolicy } from '../../../policy/index.ts';
+import type { ConnectionRoute, Patience } from '../connection-route.ts';
+import type { CredentialBook } from '../credential-book.ts';
+import type { Dial } from '../dial.ts';
+import type { DnsZone } from '../dns-zone.ts';
+import type { Exchanges } from '../exchange.ts';
+import type { LeafCache } from '../leaf-cache.ts';
+import { createCarry } from './carry.ts';
+import { createPassThrough } from './pass-through.ts';
+import { createProxy } from './proxy.ts';
+import { createRawTcp } from './raw-tcp.ts';
+
+export type WiresDeps = {
+  readonly clock: Clock;
+  readonly policy: NetworkPolicy;
+  readonly zone: DnsZone;
+  readonly leaves: LeafCache;
+  readonly book: CredentialBook;
+  readonly exchanges: Exchanges;
+  readonly dial: Dial;
+  readonly upstreamTrust: SecureContext;
+};
+
+/** Everything that a captured connection may be beside HTTP over it, in the order in which it is asked. */
+export const createWires = (
+  deps: WiresDeps,
+): { readonly routes: readonly ConnectionRoute[]; readonly patience: Patience } => {
+  const { clock, policy, zone, book, exchanges, dial } = deps;
+  const carry = createCarry({ clock, book, exchanges });
+  const raw = createRawTcp({ clock, policy, dial, exchanges, carry, spoken: () => false });
+  return {
+    routes: [
+      createProxy({ clock, zone, book, exchanges }),
+      createPassThrough({ policy, dial, exchanges, carry }),
+      raw.route,
+    ],
+    patience: raw.patience,
+  };
+};
