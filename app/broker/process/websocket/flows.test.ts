@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Search } from '../needles.ts';
-import { createSearch, prepareNeedles } from '../needles.ts';
+import { buildGrant } from '../../../policy/index.ts';
+import { createCredentialBook } from '../credential-book.ts';
 import { createScrubber } from '../scrub.ts';
 import {
   applyMask,
@@ -18,10 +18,10 @@ const SECRET = 'sk-real-0123456789/ABCDEFGH+ijklmnop';
 const PLACEHOLDER = 'sk-fake-zyxwvutsrqponmlkjihgfedcba';
 const scrubber = createScrubber([{ secret: SECRET, placeholder: PLACEHOLDER }]);
 const scrubbed = (): FrameFlow => createScrubbedFrames(() => scrubber);
-const trip = (): Search =>
-  createSearch(
-    prepareNeedles([{ find: Buffer.from(PLACEHOLDER), replace: Buffer.alloc(0), owner: 0 }]),
-  );
+const grant = buildGrant({ name: 'key', kind: 'bearer', hosts: [], addedAt: '' }, ['live.test']);
+if (!grant.ok) throw new Error('no grant');
+const PLACEHOLDER_OUT = grant.value.placeholder;
+const trip = createCredentialBook([{ grant: grant.value, secret: SECRET }]).bodyTrip;
 const MASK = Buffer.from([9, 8, 7, 6]);
 
 type Message = { opcode: number; payload: Buffer };
@@ -264,17 +264,17 @@ describe('createSearchedFrames', () => {
   });
 
   it.each([
-    ['text', [masked(`a ${PLACEHOLDER}`)]],
-    ['binary', [masked(PLACEHOLDER, OPCODE.binary)]],
-    ['a ping', [masked(PLACEHOLDER, OPCODE.ping)]],
-    ['a close reason', [masked(closePayload(1000, PLACEHOLDER), OPCODE.close)]],
+    ['text', [masked(`a ${PLACEHOLDER_OUT}`)]],
+    ['binary', [masked(PLACEHOLDER_OUT, OPCODE.binary)]],
+    ['a ping', [masked(PLACEHOLDER_OUT, OPCODE.ping)]],
+    ['a close reason', [masked(closePayload(1000, PLACEHOLDER_OUT), OPCODE.close)]],
   ])('finds a placeholder in %s before any of its frame has gone', (_where, chunks) => {
     expect(found(chunks)).toEqual({ owner: 0, sent: '' });
   });
 
   it('finds one that is cut by fragments and by messages, and never lets it out whole', () => {
-    for (let cut = 1; cut < PLACEHOLDER.length; cut += 1) {
-      const [head, tail] = [PLACEHOLDER.slice(0, cut), PLACEHOLDER.slice(cut)];
+    for (let cut = 1; cut < PLACEHOLDER_OUT.length; cut += 1) {
+      const [head, tail] = [PLACEHOLDER_OUT.slice(0, cut), PLACEHOLDER_OUT.slice(cut)];
       const first = masked(head, OPCODE.text, false);
       expect(found([first, masked('', OPCODE.ping), masked(tail, OPCODE.continuation)])).toEqual({
         owner: 0,
@@ -287,7 +287,7 @@ describe('createSearchedFrames', () => {
 
   it('finds one in a large frame that streams, cut anywhere', () => {
     const payload = Buffer.alloc(MAX_SEARCHED_FRAME_BYTES * 2, 'x');
-    payload.write(PLACEHOLDER, MAX_SEARCHED_FRAME_BYTES + 500);
+    payload.write(PLACEHOLDER_OUT, MAX_SEARCHED_FRAME_BYTES + 500);
     const whole = masked(payload, OPCODE.binary);
     const chunks: Buffer[] = [];
     for (let at = 0; at < whole.length; at += 777) chunks.push(whole.subarray(at, at + 777));

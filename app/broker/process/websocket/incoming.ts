@@ -1,4 +1,4 @@
-import type { Hit, Needle, Search } from '../needles.ts';
+import type { Hit, Search } from '../needles.ts';
 import {
   CLOSE,
   createFrameParser,
@@ -9,7 +9,7 @@ import {
   type FrameFailure,
   type FrameHead,
 } from './frame.ts';
-import { createStraddle } from './straddle.ts';
+import { createStraddle, type Sought } from './straddle.ts';
 import { createTextCheck, cutText } from './utf8.ts';
 import { isUtf8 } from 'node:buffer';
 
@@ -41,7 +41,7 @@ export type FrameScrubber = {
   readonly text: (value: string) => { readonly text: string; readonly hits: number };
   readonly stream: () => Search;
   /** All that is looked for as bytes. */
-  readonly needles: readonly Needle[];
+  readonly needles: readonly Sought[];
 };
 
 type Message = { readonly search: Search; begun: boolean; parts: Buffer[]; bytes: number };

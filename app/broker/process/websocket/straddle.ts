@@ -1,15 +1,19 @@
-import type { Needle } from '../needles.ts';
+/** A secret in one spelling, and what stands there instead. */
+export type Sought = {
+  readonly find: Buffer;
+  readonly replace: Buffer | ((spelt: Buffer) => Buffer);
+};
 
 /** Fewest bytes of a secret that count as a part of it, where it is cut by the border of a message. */
 export const MIN_PART_BYTES = 6;
 
 /** From how many bytes on the beginning of a secret is replaced although its end has not come. */
-const toldFrom = ({ find }: Needle): number => Math.max(MIN_PART_BYTES, Math.ceil(find.length / 2));
+const toldFrom = ({ find }: Sought): number => Math.max(MIN_PART_BYTES, Math.ceil(find.length / 2));
 
 const isAscii = (bytes: Buffer): boolean => bytes.every((byte) => byte < 0x80);
 
 /** A needle whose first `matched` bytes are the last ones that went by. */
-type Begun = { readonly needle: Needle; readonly matched: number; readonly replaced: boolean };
+type Begun = { readonly needle: Sought; readonly matched: number; readonly replaced: boolean };
 
 export type StraddleStep = { readonly bytes: Buffer; readonly hits: number };
 
@@ -26,13 +30,15 @@ export type Straddle = {
   readonly end: (held: Buffer) => StraddleStep;
 };
 
-const fillTo = (replace: Buffer, length: number): Buffer =>
-  replace.length === 0 ? Buffer.alloc(length, '*') : Buffer.alloc(length, replace);
+const replacementOf = ({ find, replace }: Sought): Buffer => {
+  const by = typeof replace === 'function' ? replace(find) : replace;
+  return by.length === 0 ? Buffer.alloc(find.length, '*') : Buffer.alloc(find.length, by);
+};
 
 /** Writes the needle's replacement over the bytes that are the needle's own, byte for byte. */
-const cover = (bytes: Buffer, needle: Needle, from: number, at: number, length: number): Buffer => {
+const cover = (bytes: Buffer, needle: Sought, from: number, at: number, length: number): Buffer => {
   const out = Buffer.from(bytes);
-  fillTo(needle.replace, needle.find.length).copy(out, at, from, from + length);
+  replacementOf(needle).copy(out, at, from, from + length);
   return out;
 };
 
@@ -43,12 +49,13 @@ const commonBytes = (find: Buffer, from: number, bytes: Buffer): number => {
   return count;
 };
 
-export const createStraddle = (needles: readonly Needle[]): Straddle => {
+export const createStraddle = (needles: readonly Sought[]): Straddle => {
   // A replacement byte by byte may cut characters apart; only ASCII has none to cut.
   const list = needles.filter(
-    ({ find, replace }) => find.length > MIN_PART_BYTES && isAscii(find) && isAscii(replace),
+    (needle) =>
+      needle.find.length > MIN_PART_BYTES && isAscii(needle.find) && isAscii(replacementOf(needle)),
   );
-  const byFirst = new Map<number, Needle[]>();
+  const byFirst = new Map<number, Sought[]>();
   for (const needle of list) {
     const first = needle.find[0] ?? 0;
     byFirst.set(first, [...(byFirst.get(first) ?? []), needle]);
