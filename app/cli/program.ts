@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { ASSISTANTS } from '../contract/index.ts';
+import { ASSISTANTS, GENERIC_KINDS, MEDIATED_KINDS, PROVIDER_KINDS } from '../contract/index.ts';
 import { createConsole, sayFailure, type Surroundings } from './console.ts';
 import {
   addCredential,
@@ -65,8 +65,20 @@ export const runCommandLine = async (
     .option('--assistant <name>', ASSISTANTS.join(', '))
     .option('--image <image>', 'an image of your own (not yet)')
     .option('--workspace <mode>', 'overlay, live or clone (clone: not yet)', 'overlay')
-    .option('--grant <credential[@host[:port]]>', 'lend a credential (repeat)', several, [])
+    .option(
+      '--grant <credential[@host[:port],…]>',
+      'lend a credential (repeat); "NAME@HOST methods=GET,POST path=/v1/* site=bearer" narrows it',
+      several,
+      [],
+    )
     .option('--allow <host[:port]>', 'let it reach a host (repeat)', several, [])
+    .option('--deny <host[:port]>', 'never let it reach a host (repeat)', several, [])
+    .option(
+      '--pass-through <host[:port]>',
+      'pass a host’s TLS on unopened, not inspected (repeat)',
+      several,
+      [],
+    )
     .option(
       '--default <verdict>',
       'for hosts that no rule names: deny, allow or ask (ask: not yet)',
@@ -102,7 +114,7 @@ export const runCommandLine = async (
     .description('store a secret, read from standard input or a hidden prompt')
     .requiredOption(
       '--kind <kind>',
-      'anthropic, openai, gemini, github, npm, bearer, basic, header:NAME',
+      [...PROVIDER_KINDS, ...MEDIATED_KINDS, ...GENERIC_KINDS].join(', '),
     )
     .option('--host <host[:port]>', 'where it may be used (repeat)', several, [])
     .option('--env <variable>', 'variable that holds the placeholder inside')

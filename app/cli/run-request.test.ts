@@ -15,6 +15,8 @@ const NONE: RunFlags = {
   workspace: 'overlay',
   grant: [],
   allow: [],
+  deny: [],
+  passThrough: [],
   resolve: [],
   hide: [],
   show: [],
@@ -44,8 +46,10 @@ describe('the request that `glovebox run` makes', () => {
       project: 'sub',
       assistant: 'claude-code',
       workspace: 'live',
-      grant: ['work', 'other@*.example.com:8443'],
+      grant: ['work', 'other@*.example.com:8443 methods=get path=/v1/*'],
       allow: ['example.com', 'example.org:8080'],
+      deny: ['bad.example.com'],
+      passThrough: ['pinned.example.com'],
       default: 'allow',
       resolve: ['api.example.com:443:127.0.0.1:9443'],
       dns: '127.0.0.1:5353',
@@ -62,10 +66,20 @@ describe('the request that `glovebox run` makes', () => {
         project: join(folder, 'sub'),
         assistant: 'claude-code',
         workspace: 'live',
-        grants: [{ credential: 'work' }, { credential: 'other', hosts: ['*.example.com:8443'] }],
+        grants: [
+          { credential: 'work' },
+          {
+            credential: 'other',
+            hosts: ['*.example.com:8443'],
+            methods: ['GET'],
+            paths: ['/v1/*'],
+          },
+        ],
         network: {
           default: 'allow',
           allow: ['example.com', 'example.org:8080'],
+          deny: ['bad.example.com'],
+          passThrough: ['pinned.example.com'],
           resolve: ['api.example.com:443:127.0.0.1:9443'],
           dns: '127.0.0.1:5353',
           upstreamCa: join(folder, 'ca.pem'),
@@ -85,7 +99,7 @@ describe('the request that `glovebox run` makes', () => {
     const policy = join(folder, 'policy.yml');
     await writeFile(
       policy,
-      'version: 1\ndefault: allow\npresets: [registries]\nallow: [a.example]\ndeny: [b.example]\ngrants: [one]\nlimits: {memory: 512m, ttl: 10m}\nhide: {add: [x]}\n',
+      'version: 1\ndefault: allow\npresets: [registries]\nallow: [a.example]\ndeny: [b.example]\npass-through: [p.example]\ngit: [deny push github.com/**]\ngrants: [one]\nlimits: {memory: 512m, ttl: 10m}\nhide: {add: [x]}\n',
     );
     expect(
       await ask({
@@ -104,6 +118,8 @@ describe('the request that `glovebox run` makes', () => {
           presets: ['assistant', 'registries'],
           allow: ['a.example', 'c.example'],
           deny: ['b.example'],
+          passThrough: ['p.example'],
+          git: ['deny push github.com/**'],
         },
         limits: { memoryBytes: 512 * 1024 ** 2, ttlMs: 300_000 },
         hide: { add: ['x'] },

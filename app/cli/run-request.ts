@@ -24,6 +24,8 @@ export type RunFlags = {
   readonly workspace: string;
   readonly grant: readonly string[];
   readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly passThrough: readonly string[];
   readonly default?: string;
   readonly policy?: string;
   readonly resolve: readonly string[];
@@ -46,6 +48,8 @@ const NO_POLICY: PolicyFile = {
   presets: [],
   allow: [],
   deny: [],
+  passThrough: [],
+  git: [],
   grants: [],
   resolve: [],
   limits: {},
@@ -96,12 +100,18 @@ const readLimits = (flags: RunFlags): Read<StartRequest['limits']> => {
   return ok(limits);
 };
 
+/** Left out where there is nothing to say. */
+const optional = (key: string, list: readonly string[]): Record<string, readonly string[]> =>
+  list.length === 0 ? {} : { [key]: list };
+
 const FLAG_OF: Readonly<Record<string, string>> = {
   project: '--project',
   assistant: '--assistant',
   workspace: '--workspace',
   'network.default': '--default',
   'network.allow': '--allow',
+  'network.deny': '--deny',
+  'network.passThrough': '--pass-through',
   'network.resolve': '--resolve',
   'network.dns': '--dns',
   'network.upstreamCa': '--upstream-ca',
@@ -142,7 +152,9 @@ export const toStartRequest = async (
       default: networkDefault,
       presets: Array.from(new Set(['assistant', ...policy.value.presets])),
       allow: [...policy.value.allow, ...flags.allow],
-      deny: policy.value.deny,
+      deny: [...policy.value.deny, ...flags.deny],
+      ...optional('passThrough', [...policy.value.passThrough, ...flags.passThrough]),
+      ...optional('git', policy.value.git),
       resolve: [...policy.value.resolve, ...flags.resolve],
       ...(flags.dns === undefined ? {} : { dns: flags.dns }),
       ...(flags.upstreamCa === undefined ? {} : { upstreamCa: absolute(flags.upstreamCa) }),

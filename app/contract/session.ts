@@ -10,9 +10,12 @@ import {
   MAX_ARGUMENTS,
   MAX_MESSAGE_CHARS,
   MAX_NAME_CHARS,
+  MethodText,
   Name,
+  PathPatternText,
   ProjectPath,
   ResolveText,
+  SiteText,
 } from './text.ts';
 
 export const ASSISTANTS = ['claude-code', 'codex', 'gemini-cli', 'opencode', 'shell'] as const;
@@ -32,10 +35,19 @@ export const AssistantInfo = z.strictObject({
 });
 export type AssistantInfo = z.infer<typeof AssistantInfo>;
 
+/** What narrows a grant beside its hosts; what is absent is not narrowed. */
+const GrantNarrowing = {
+  methods: z.array(MethodText).min(1).max(32).optional(),
+  paths: z.array(PathPatternText).min(1).max(32).optional(),
+  /** Of the places that the credential's kind has, those it may be put into. */
+  sites: z.array(SiteText).min(1).max(8).optional(),
+};
+
 /** Permission to use one credential in this session; no hosts means the credential's own. */
 export const GrantRequest = z.strictObject({
   credential: Name,
   hosts: z.array(HostRuleText).max(32).optional(),
+  ...GrantNarrowing,
 });
 export type GrantRequest = z.infer<typeof GrantRequest>;
 
@@ -144,6 +156,7 @@ export const GrantSummary = z.strictObject({
   credential: Name,
   kind: z.string().max(MAX_NAME_CHARS),
   hosts: z.array(HostRuleText).max(32),
+  ...GrantNarrowing,
 });
 export type GrantSummary = z.infer<typeof GrantSummary>;
 

@@ -41,6 +41,18 @@ export const HostRuleText = z
   .min(1)
   .max(MAX_HOST_CHARS + 8);
 
+/** An HTTP method, upper case. */
+export const MethodText = z
+  .string()
+  .max(32)
+  .regex(/^[A-Z][A-Z-]{0,31}$/, 'not an HTTP method');
+
+/** A pattern over paths, as `/v1/*` or `/v1/**`. Parsed by policy. */
+export const PathPatternText = z.string().min(1).max(1024);
+
+/** Where a credential is put, in the words of the generic kinds: `bearer`, `header:NAME`. Parsed by policy. */
+export const SiteText = z.string().min(1).max(256);
+
 /** `allow|deny|ask fetch|push HOST/REPOSITORY [branch BRANCH]`. Parsed by policy. */
 export const GitRuleText = z.string().min(1).max(1024);
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../kit/index.ts';
 import { parseHost } from './host.ts';
-import { formatHostRule, matchesHostRule, parseHostRule } from './host-rule.ts';
+import { formatHostRule, matchesHostRule, overlappingRules, parseHostRule } from './host-rule.ts';
 import { parseResolve, parseResolver } from './resolve.ts';
 
 describe('parseHostRule', () => {
@@ -105,5 +105,21 @@ describe('parseResolve', () => {
     expect(unwrap(parseResolver('127.0.0.1:5353'))).toEqual({ address: '127.0.0.1', port: 5353 });
     expect(unwrap(parseResolver('[::1]:5353'))).toEqual({ address: '::1', port: 5353 });
     expect(parseResolver('dns.example').ok).toBe(false);
+  });
+});
+
+describe('overlappingRules', () => {
+  it.each([
+    ['a.test', 'a.test:443', true],
+    ['a.test', 'a.test:8443', false],
+    ['*.a.test', 'b.a.test', true],
+    ['*.a.test', 'a.test', false],
+    ['*.a.test', '*.b.a.test', true],
+    ['*.a.test', '*.xa.test', false],
+    ['a.test', 'b.test', false],
+  ])('%s and %s: %s', (one, other, expected) => {
+    const [first, second] = [unwrap(parseHostRule(one)), unwrap(parseHostRule(other))];
+    expect(overlappingRules(first, second)).toBe(expected);
+    expect(overlappingRules(second, first)).toBe(expected);
   });
 });

@@ -79,3 +79,16 @@ export const matchesHostRule = (rule: HostRule, host: CanonicalHost, port: numbe
   if (!portFits) return false;
   return rule.type === 'exact' ? host === rule.host : host.endsWith(`.${rule.host}`);
 };
+
+/** Whether some destination fits both rules. */
+export const overlappingRules = (one: HostRule, other: HostRule): boolean => {
+  const ports = (rule: HostRule): readonly number[] =>
+    rule.port === undefined ? DEFAULT_PORTS : [rule.port];
+  if (!ports(one).some((port) => ports(other).includes(port))) return false;
+  const names = (rule: HostRule): string => (rule.type === 'suffix' ? `.${rule.host}` : rule.host);
+  const within = (inner: HostRule, outer: HostRule): boolean =>
+    outer.type === 'exact'
+      ? inner.type === 'exact' && inner.host === outer.host
+      : names(inner).endsWith(names(outer));
+  return within(one, other) || within(other, one);
+};

@@ -13,10 +13,12 @@ export type { CredentialGrant, GrantFile, GrantScope } from './grant.ts';
 export type { GrantPart } from './grant-part.ts';
 export { judgeGit, parseGitRule } from './git-rule.ts';
 export type { GitAct, GitOperation, GitRule, GitVerdict } from './git-rule.ts';
+export { formatGrant, parseGrant } from './grant-text.ts';
+export { formatSite } from './injection-site.ts';
 export type { InjectionSite } from './injection-site.ts';
 export { parseHost } from './host.ts';
 export type { CanonicalHost } from './host.ts';
-export { formatHostRule, matchesHostRule, parseHostRule } from './host-rule.ts';
+export { formatHostRule, matchesHostRule, overlappingRules, parseHostRule } from './host-rule.ts';
 export type { HostRule } from './host-rule.ts';
 export { isAddress, judgeAddress } from './judge-address.ts';
 export {
@@ -25,6 +27,7 @@ export {
   describeNetworkPolicy,
   findResolve,
   judgeDestination,
+  MAX_POLICY_LINES,
   passesThrough,
 } from './network.ts';
 export type { DestinationVerdict, NamedRule, NetworkPolicy } from './network.ts';
@@ -43,7 +46,7 @@ export type { AwsSecret, OauthSecret, SecretPart, ServiceAccountSecret } from '.
 export type { SandboxLimits, SandboxMount, SandboxUser } from './plan.ts';
 export { ASSISTANT_PRESETS, REGISTRY_HOSTS } from './presets.ts';
 export type { AssistantPreset } from './presets.ts';
-export { parseDuration, parseGrant, parseSize } from './quantity.ts';
+export { parseDuration, parseSize } from './quantity.ts';
 export { parseResolve, parseResolver } from './resolve.ts';
 export type { ResolveRule } from './resolve.ts';
 export { parsePolicyFile, policyFileSchema } from './policy-file.ts';

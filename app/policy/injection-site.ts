@@ -1,3 +1,5 @@
+import { assertNever } from '../kit/index.ts';
+
 /** Where in a request a credential may be put. Declared by its kind; nothing else is ever tried. */
 export type InjectionSite =
   | { readonly type: 'header'; readonly name: string }
@@ -21,3 +23,28 @@ export type InjectionSite =
   | { readonly type: 'google-service-account' }
   /** A PostgreSQL password: the broker logs in. */
   | { readonly type: 'postgres' };
+
+/** A site in words, as kinds and grants name it: `bearer`, `header:x-api-key`, `json:/auth/token`. */
+export const formatSite = (site: InjectionSite): string => {
+  switch (site.type) {
+    case 'header':
+      return `header:${site.name}`;
+    case 'authorization':
+      return 'bearer';
+    case 'query':
+    case 'form':
+      return `${site.type}:${site.name}`;
+    case 'json':
+      return `json:${site.pointer}`;
+    case 'path':
+      return site.prefix === '' ? 'path' : `path:${site.prefix}`;
+    case 'basic':
+    case 'aws-sigv4':
+    case 'oauth-refresh':
+    case 'google-service-account':
+    case 'postgres':
+      return site.type;
+    default:
+      return assertNever(site, 'naming a site');
+  }
+};

@@ -198,8 +198,10 @@ const at = (address: string, port: number): string =>
 export const describeNetworkPolicy = (policy: NetworkPolicy): string[] => {
   const presets = new Map<string, string[]>();
   const lines: string[] = [];
-  for (const { rule, words } of policy.allow) {
-    if (words.startsWith('preset ')) {
+  for (const { rule, words, by } of policy.allow) {
+    // A grant's hosts are told with the grant.
+    if (by === 'grant') continue;
+    if (by === 'preset') {
       presets.set(words, [...(presets.get(words) ?? []), formatHostRule(rule)]);
     } else {
       lines.push(words);

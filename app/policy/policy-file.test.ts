@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../kit/index.ts';
 import { MAX_POLICY_FILE_CHARS, parsePolicyFile, policyFileSchema } from './policy-file.ts';
-import { parseDuration, parseGrant, parseSize } from './quantity.ts';
+import { parseGrant } from './grant-text.ts';
+import { parseDuration, parseSize } from './quantity.ts';
 
 const WHOLE = `
 version: 1
@@ -11,9 +12,14 @@ allow:
   - api.example.com
   - "*.example.org:8443"
 deny: [paste.example.com]
+pass-through: [pinned.example.com]
+git:
+  - allow push github.com/me/it branch main
+  - deny push github.com/**
 grants:
   - work
   - deploy@api.example.com:443
+  - read@api.example.com methods=GET,HEAD path=/v1/* path=/v2/** site=header:x-key
 resolve:
   - model.test:443:10.0.0.7:8443
 limits: { memory: 8g, cpus: 2.5, pids: 512, ttl: 1h30m }
@@ -31,7 +37,19 @@ describe('parsePolicyFile', () => {
       presets: ['assistant', 'registries'],
       allow: ['api.example.com', '*.example.org:8443'],
       deny: ['paste.example.com'],
-      grants: [{ credential: 'work' }, { credential: 'deploy', hosts: ['api.example.com:443'] }],
+      passThrough: ['pinned.example.com'],
+      git: ['allow push github.com/me/it branch main', 'deny push github.com/**'],
+      grants: [
+        { credential: 'work' },
+        { credential: 'deploy', hosts: ['api.example.com:443'] },
+        {
+          credential: 'read',
+          hosts: ['api.example.com'],
+          methods: ['GET', 'HEAD'],
+          paths: ['/v1/*', '/v2/**'],
+          sites: ['header:x-key'],
+        },
+      ],
       resolve: ['model.test:443:10.0.0.7:8443'],
       limits: { memoryBytes: 8 * 2 ** 30, cpus: 2.5, pids: 512, ttlMs: 5_400_000 },
       hide: { add: ['notes/private'], show: ['.env.test'] },
@@ -55,6 +73,9 @@ describe('parsePolicyFile', () => {
     ['version: 1\nversion: 1', 'p.yml:2:1:'],
     ['version: 1\ndeny: [a.test, a.test]', 'p.yml:2:7:'],
     ['version: 1\ngrants: [work@*]', 'p.yml:2:10:'],
+    ['version: 1\ngrants:\n  - work path=v1', 'p.yml:3:5:'],
+    ['version: 1\npass-through: ["*"]', 'p.yml:2:16:'],
+    ['version: 1\ngit:\n  - allow push github.com', 'p.yml:3:5:'],
     ['version: 1\nresolve: [a.test:443]', 'p.yml:2:11:'],
     ['version: 1\nlimits: { ttl: soon }', 'p.yml:2:16:'],
     ['version: 1\nlimits: { memory: 1k }', 'p.yml:2:9:'],
@@ -86,6 +107,8 @@ describe('parsePolicyFile', () => {
       'presets',
       'allow',
       'deny',
+      'pass-through',
+      'git',
       'grants',
       'resolve',
       'limits',

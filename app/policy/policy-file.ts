@@ -1,6 +1,7 @@
 import { LineCounter, parseDocument, isMap, isNode, isScalar, type Document } from 'yaml';
 import { z } from 'zod';
 import {
+  GitRuleText,
   HostRuleText,
   Limits,
   NetworkDefault,
@@ -10,8 +11,10 @@ import {
   type GrantRequest,
 } from '../contract/index.ts';
 import { fail, ok, type Result } from '../kit/index.ts';
+import { parseGitRule } from './git-rule.ts';
+import { MAX_GRANT_CHARS, parseGrant } from './grant-text.ts';
 import { parseHostRule } from './host-rule.ts';
-import { parseDuration, parseGrant, parseSize } from './quantity.ts';
+import { parseDuration, parseSize } from './quantity.ts';
 import { parseResolve } from './resolve.ts';
 
 /** Most characters of a policy file. */
@@ -48,9 +51,15 @@ const PolicyFileText = z.strictObject({
   presets: list(Preset, 8).optional(),
   allow: HostRules.optional(),
   deny: HostRules.optional(),
-  grants: list(z.string().max(512).superRefine(checkedBy(parseGrant)), 64)
+  'pass-through': HostRules.optional().describe('hosts whose TLS is passed on unopened'),
+  git: list(GitRuleText.superRefine(checkedBy(parseGitRule)), MAX_POLICY_RULES)
     .optional()
-    .describe('CREDENTIAL[@HOST[:PORT]], one a line'),
+    .describe('allow|deny|ask fetch|push HOST[:PORT]/REPOSITORY [branch BRANCH], one a line'),
+  grants: list(z.string().max(MAX_GRANT_CHARS).superRefine(checkedBy(parseGrant)), 64)
+    .optional()
+    .describe(
+      'CREDENTIAL[@HOST[:PORT],…] [methods=GET,POST] [path=/v1/*] [site=bearer], one a line',
+    ),
   resolve: list(ResolveText.superRefine(checkedBy(parseResolve)), 64).optional(),
   limits: z
     .strictObject({
@@ -74,6 +83,8 @@ export type PolicyFile = {
   readonly presets: readonly Preset[];
   readonly allow: readonly string[];
   readonly deny: readonly string[];
+  readonly passThrough: readonly string[];
+  readonly git: readonly string[];
   readonly grants: readonly GrantRequest[];
   readonly resolve: readonly string[];
   readonly limits: Limits;
@@ -191,6 +202,8 @@ export const parsePolicyFile = (text: string, name: string): Result<PolicyFile> 
     presets: file.presets ?? [],
     allow: file.allow ?? [],
     deny: file.deny ?? [],
+    passThrough: file['pass-through'] ?? [],
+    git: file.git ?? [],
     grants,
     resolve: file.resolve ?? [],
     limits: limits.value,

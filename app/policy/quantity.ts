@@ -1,6 +1,4 @@
-import { Name, type GrantRequest } from '../contract/index.ts';
 import { fail, ok, type Result } from '../kit/index.ts';
-import { formatHostRule, parseHostRule } from './host-rule.ts';
 
 const DURATION_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -39,16 +37,4 @@ export const parseSize = (text: string): Result<number> => {
   return Number.isSafeInteger(bytes) && bytes > 0
     ? ok(bytes)
     : fail('policy.invalid', 'That is not a size.', 'Write it like 512m or 8g.');
-};
-
-/** Reads `CREDENTIAL[@HOST[:PORT]]`. */
-export const parseGrant = (text: string): Result<GrantRequest> => {
-  const at = text.indexOf('@');
-  const name = Name.safeParse(at < 0 ? text : text.slice(0, at));
-  if (!name.success) {
-    return fail('policy.invalid', 'A grant is written CREDENTIAL[@HOST[:PORT]].');
-  }
-  if (at < 0) return ok({ credential: name.data });
-  const rule = parseHostRule(text.slice(at + 1));
-  return rule.ok ? ok({ credential: name.data, hosts: [formatHostRule(rule.value)] }) : rule;
 };

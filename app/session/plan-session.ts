@@ -11,7 +11,12 @@ import {
   buildGrant,
   buildNetworkPolicy,
   describeNetworkPolicy,
+  formatGrant,
   formatHostRule,
+  formatSite,
+  kindInfo,
+  MAX_POLICY_LINES,
+  overlappingRules,
   shapeOf,
   type CredentialGrant,
   type NamedRule,
@@ -41,7 +46,9 @@ const revealOne = async (
       : revealed;
   }
   const { summary, secret } = revealed.value;
-  const grant = buildGrant(summary, request.hosts, shapeOf(summary.kind, secret.expose()));
+  const { credential: _name, hosts, ...narrowing } = request;
+  const shape = shapeOf(summary.kind, secret.expose());
+  const grant = buildGrant(summary, hosts, shape, narrowing);
   if (!grant.ok) return grant;
   return ok({ grant: { ...grant.value, files: await grantFiles(grant.value, secret) }, secret });
 };
@@ -75,10 +82,25 @@ export const planSession = async (
     for (const rule of grant.hosts)
       granted.push({ rule, words: `grant ${grant.credential}`, by: 'grant' });
   }
+  const opaque = granted.find(({ rule }) =>
+    network.value.passThrough.some((other) => overlappingRules(rule, other.rule)),
+  );
+  if (opaque !== undefined) {
+    return fail(
+      'policy.refused',
+      `${formatHostRule(opaque.rule)} is passed through uninspected: the ${opaque.words} could never be used there.`,
+      'Leave out the grant’s host, or let the host be inspected.',
+    );
+  }
   return ok({
     network: { ...network.value, allow: [...network.value.allow, ...granted] },
     credentials,
   });
+};
+
+const narrowsSites = ({ kind, sites }: CredentialGrant): boolean => {
+  const info = kindInfo(kind);
+  return info.ok && sites.length < info.value.sites.length;
 };
 
 /** The grant as windows and records may know it: without its placeholder. */
@@ -86,11 +108,22 @@ export const summarise = (grant: CredentialGrant): GrantSummary => ({
   credential: grant.credential,
   kind: grant.kind,
   hosts: grant.hosts.map(formatHostRule),
+  ...(grant.scope.methods === undefined ? {} : { methods: [...grant.scope.methods] }),
+  ...(grant.scope.paths === undefined ? {} : { paths: [...grant.scope.paths] }),
+  ...(narrowsSites(grant) ? { sites: grant.sites.map(formatSite) } : {}),
 });
 
 /** What is in force, on the record before anything happens. */
 export const planDrafts = ({ network, credentials }: SessionPlan, at: string): TimelineDraft[] => [
-  { kind: 'policy', at, op: 'applied', rules: describeNetworkPolicy(network) },
+  {
+    kind: 'policy',
+    at,
+    op: 'applied',
+    rules: [
+      ...describeNetworkPolicy(network),
+      ...credentials.map(({ grant }) => `grant ${formatGrant(summarise(grant))}`),
+    ].slice(0, MAX_POLICY_LINES),
+  },
   ...credentials.map(({ grant }): TimelineDraft => ({
     kind: 'credential',
     at,
