@@ -90,11 +90,11 @@ describe('joinWebSocket', () => {
     await settled();
     expect(program.ended()).toBe(false);
     clock.advance(1);
-    expect(await end).toEqual({ type: 'silent' });
     await settled();
     expect(program.got()).toContain('03e9');
     expect(server.ended() && program.ended()).toBe(true);
     clock.advance(WEBSOCKET_LINGER_MS);
+    expect(await end).toEqual({ type: 'silent' });
     expect(ours.map(({ destroyed }) => destroyed)).toEqual([true, true]);
   });
 
@@ -128,12 +128,13 @@ describe('joinWebSocket', () => {
   });
 
   it('writes no close frame into the middle of a frame', async () => {
-    const { program, server, end } = start();
+    const { clock, program, server, end } = start();
     program.stream.write(masked('a long message').subarray(0, 10));
     await settled();
     server.stream.write(Buffer.from('830141', 'hex'));
-    expect(await end).toMatchObject({ type: 'failed', side: 'server', failure: { code: 1002 } });
     await settled();
+    clock.advance(WEBSOCKET_LINGER_MS);
+    expect(await end).toMatchObject({ type: 'failed', side: 'server', failure: { code: 1002 } });
     expect(server.got()).toBe(masked('a long message').subarray(0, 10).toString('hex'));
     expect(server.ended()).toBe(true);
     expect(program.got()).toContain('03ea');

@@ -52,8 +52,8 @@ type Way = {
 
 /**
  * Joins both ends of a WebSocket after the handshake, with backpressure each way, and owns them from
- * then on. Resolves once, with how it ended; where we end it ourselves, both sides get a close frame
- * if one fits between frames, and a moment to take it.
+ * then on. Where we end it ourselves, both sides get a close frame if one fits between frames, and a
+ * moment to take it. Resolves with how it ended once both ends are gone.
  */
 export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
   new Promise((resolve) => {
@@ -75,30 +75,28 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
       ended: false,
     };
     const so = { bytesOut: 0, bytesIn: 0, hits: 0 };
-    let over = false;
+    let result: WebSocketEnd | undefined;
     let lingering: (() => void) | undefined;
     let lastByte = clock.monotonic();
 
     const settle = (end: WebSocketEnd): void => {
-      if (over) return;
-      over = true;
+      if (result !== undefined) return;
+      result = end;
       cancelIdle();
-      resolve(end);
     };
-    const destroyBoth = (): void => {
+    const finish = (): void => {
       lingering?.();
       program.destroy();
       server.destroy();
+      settle({ type: 'closed' });
+      resolve(result ?? { type: 'closed' });
     };
     const linger = (): void => {
-      lingering ??= clock.after(WEBSOCKET_LINGER_MS, () => {
-        settle({ type: 'closed' });
-        destroyBoth();
-      });
+      lingering ??= clock.after(WEBSOCKET_LINGER_MS, finish);
     };
 
     const stop = (code: CloseCode, reason: string, end: WebSocketEnd): void => {
-      if (over) return;
+      if (result !== undefined) return;
       settle(end);
       const payload = closePayload(code, reason);
       const frame = { fin: true, opcode: OPCODE.close } as const;
@@ -118,7 +116,7 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
     const pass = (way: Way, chunk: Buffer): void => {
       lastByte = clock.monotonic();
       const { to } = way;
-      if (over || !to.writable) return;
+      if (result !== undefined || !to.writable) return;
       const step = way.flow.push(chunk);
       to.cork();
       for (const part of step.out) {
@@ -169,12 +167,12 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
         settle(way.ended || way.closed ? { type: 'closed' } : { type: 'broke', side });
         if (way.ended) to.end();
         else to.destroy();
-        if (program.destroyed && server.destroyed) lingering?.();
+        if (program.closed && server.closed) finish();
         else linger();
       });
     }
     if (program.destroyed || server.destroyed) {
       settle({ type: 'broke', side: program.destroyed ? 'program' : 'server' });
-      destroyBoth();
+      finish();
     }
   });
