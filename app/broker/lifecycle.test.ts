@@ -22,6 +22,7 @@ const SILENT = {
   onEvents: () => undefined,
   onOpen: () => undefined,
   onState: () => undefined,
+  onRotated: () => undefined,
   identify: () => Promise.resolve(undefined),
 };
 

@@ -44,6 +44,8 @@ export type BrokerListeners = {
   readonly onOpen: (draft: EgressDraft) => void;
   /** The process died or was restarted: between the two, nothing leaves. */
   readonly onState: (state: 'up' | 'down', message: string) => void;
+  /** A server has replaced a stored secret (a refresh token): this one counts from now on. */
+  readonly onRotated: (credential: string, secret: Secret) => void;
 };
 
 export type Broker = {

@@ -194,6 +194,11 @@ export const FromProcess = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('open'), draft: EgressDraft }),
   z.strictObject({ type: z.literal('identify'), id: CallId, flow: Flow }),
+  z.strictObject({
+    type: z.literal('rotated'),
+    credential: Name,
+    refreshToken: z.string().min(1).max(MAX_SECRET_CHARS),
+  }),
   z.strictObject({ type: z.literal('closed') }),
 ]);
 export type FromProcess = z.infer<typeof FromProcess>;

@@ -1,10 +1,19 @@
 import { X509Certificate } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { EgressDraft } from '../contract/index.ts';
-import { fail, isoTime, ok, sleep, systemClock, type Clock, type Result } from '../kit/index.ts';
+import {
+  fail,
+  isoTime,
+  ok,
+  Secret,
+  sleep,
+  systemClock,
+  type Clock,
+  type Result,
+} from '../kit/index.ts';
 import { createSessionAuthority } from './authority.ts';
 import { certificatesIn, readHostAuthorities, uniqueCertificates } from './host-authorities.ts';
-import type { CredentialGrant } from '../policy/index.ts';
+import { withRefreshToken, type CredentialGrant } from '../policy/index.ts';
 import type {
   Broker,
   BrokerFailure,
@@ -91,6 +100,23 @@ const processSpec = (
   },
 });
 
+/** The orders with a refresh token that its server has replaced: a restarted process begins with the new one. */
+const withRotated = (
+  spec: SentSpec,
+  credential: string,
+  refreshToken: string,
+): { readonly spec: SentSpec; readonly secret: Secret } | undefined => {
+  const held = spec.credentials.find(
+    ({ grant }) => grant.credential === credential && grant.kind === 'oauth-refresh',
+  );
+  const secret = held === undefined ? undefined : withRefreshToken(held.secret, refreshToken);
+  if (held === undefined || secret?.ok !== true) return undefined;
+  const credentials = spec.credentials.map((other) =>
+    other === held ? { ...other, secret: secret.value } : other,
+  );
+  return { spec: { ...spec, credentials }, secret: new Secret(secret.value) };
+};
+
 /** Marks the first record of each host in the session, across restarts of the process. */
 const createFirstSeen = (): { mark: (draft: EgressDraft, keep: boolean) => EgressDraft } => {
   const seen = new Set<string>();
@@ -134,7 +160,7 @@ export const createStartBroker =
     }
     const trusted = uniqueCertificates([...hostAuthorities, ...named.flat()]).filter(isCertificate);
     const authority = await createSessionAuthority(spec.session, clock.now());
-    const start: SentToProcess = { type: 'start', spec: processSpec(spec, authority, trusted) };
+    let sent = processSpec(spec, authority, trusted);
 
     const firstSeen = createFirstSeen();
     let linked = false;
@@ -201,12 +227,21 @@ export const createStartBroker =
               () => send({ type: 'program', id: message.id }),
             );
             return;
+          case 'rotated': {
+            const { credential, refreshToken } = message;
+            const renewed = withRotated(sent, credential, refreshToken);
+            // Not one of this session's: nothing of what it says is stored.
+            if (renewed === undefined) return;
+            sent = renewed.spec;
+            deps.onRotated(credential, renewed.secret);
+            return;
+          }
           case 'closed':
             closure.resolve();
             return;
         }
       });
-      child.send(start);
+      child.send({ type: 'start', spec: sent } satisfies SentToProcess);
       return {
         process: child,
         ready: readiness.promise,

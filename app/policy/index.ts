@@ -41,6 +41,7 @@ export {
   parseOauthSecret,
   parseServiceAccount,
   secretParts,
+  withRefreshToken,
 } from './secret-form.ts';
 export type { AwsSecret, OauthSecret, SecretPart, ServiceAccountSecret } from './secret-form.ts';
 export type { SandboxLimits, SandboxMount, SandboxUser } from './plan.ts';

@@ -117,6 +117,15 @@ export const parseOauthSecret = (text: string): Result<OauthSecret> => {
   });
 };
 
+/** The same stored secret with the refresh token that its server has put in place of the old one. */
+export const withRefreshToken = (text: string, refreshToken: string): Result<string> => {
+  const client = parseOauthSecret(text);
+  if (!client.ok) return client;
+  const renewed = JSON.stringify({ ...client.value.fields, refresh_token: refreshToken });
+  const checked = parseOauthSecret(renewed);
+  return checked.ok ? ok(renewed) : checked;
+};
+
 /** Reads a service account's key file. */
 export const parseServiceAccount = (text: string): Result<ServiceAccountSecret> => {
   const parsed = ServiceAccountJson.safeParse(readJson(text));

@@ -2,6 +2,7 @@ import type { AssistantName, Code, SessionId } from '../contract/index.ts';
 import { fail, ok, type Failure, type Result } from '../kit/index.ts';
 import type { CredentialGrant } from '../policy/index.ts';
 import { credentialPath, SANDBOX_HOME, SANDBOX_USER_NAME, TRUST_BUNDLE } from './etc-files.ts';
+import { gitVariables } from './git-variables.ts';
 
 /** Variables by which tools find the authorities they trust; all lead to the one merged bundle. */
 export const CA_VARIABLES = [
@@ -42,10 +43,6 @@ const base = (session: SessionId): Record<string, string> => ({
   COLORTERM: 'truecolor',
   LANG: 'C.UTF-8',
   TZ: 'UTC',
-  // The user inside may not be the files' owner in git's eyes (mapped ids); git then refuses the project.
-  GIT_CONFIG_COUNT: '1',
-  GIT_CONFIG_KEY_0: 'safe.directory',
-  GIT_CONFIG_VALUE_0: '*',
   GLOVEBOX: '1',
   GLOVEBOX_SESSION: session,
   ...Object.fromEntries(CA_VARIABLES.map((name) => [name, TRUST_BUNDLE])),
@@ -75,7 +72,7 @@ export const sandboxEnvironment = (
   assistant: AssistantName,
   grants: readonly CredentialGrant[],
 ): Result<Readonly<Record<string, string>>, Failure<Code>> => {
-  const own = { ...base(session), ...QUIET[assistant] };
+  const own = { ...base(session), ...gitVariables(grants), ...QUIET[assistant] };
   const env: Record<string, string> = { ...own };
   const holders = new Map<string, string>();
   for (const { credential, name, value } of grants.flatMap(variablesOf)) {

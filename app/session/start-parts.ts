@@ -27,6 +27,7 @@ import type { SessionPaths } from './paths.ts';
 import { planDrafts, planSession, summarise, type SessionPlan } from './plan-session.ts';
 import { waitLinked, waitReady } from './readiness.ts';
 import { gatewayUser, makeRunFolder, writeEtcFiles } from './run-folder.ts';
+import { keepRotated } from './rotated.ts';
 import { together } from './together.ts';
 
 /** Everything that stands when the assistant may start. */
@@ -147,6 +148,7 @@ export const startParts = async (
             onEvents: on.onEvents,
             onOpen: on.onOpen,
             onState: on.onBroker,
+            onRotated: (credential, secret) => void keepRotated(deps, credential, secret),
             identify: async (flow) => guard.now()?.owner(flow),
           },
           brokerScope,

@@ -53,6 +53,7 @@ export const createGloveboxProcess = async (
         onEvents: () => undefined,
         onOpen: () => undefined,
         onState: () => undefined,
+        onRotated: () => undefined,
         identify: () => Promise.resolve(undefined),
       },
       scope,

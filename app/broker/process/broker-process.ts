@@ -12,6 +12,7 @@ import { createIdentifier } from './identify.ts';
 import { createIntercept } from './intercept.ts';
 import { createLeafCache } from './leaf-cache.ts';
 import { createLink } from './link.ts';
+import { createMediators } from './mediators/mediators.ts';
 import { createNativeSockets } from './native-sockets.ts';
 import { createRecorder } from './recorder.ts';
 import { createResolve } from './resolve.ts';
@@ -60,7 +61,12 @@ export const runBroker = async (
     book,
     exchanges,
     pool,
-    mediators: [],
+    mediators: createMediators({
+      book,
+      clock,
+      git: policy.git,
+      onRotated: (credential, refreshToken) => send({ type: 'rotated', credential, refreshToken }),
+    }),
     upgrades: [createWebSocketUpgrade({ clock, book, exchanges })],
     routes: wires.routes,
     patience: wires.patience,

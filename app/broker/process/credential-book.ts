@@ -21,6 +21,8 @@ export type CredentialBook = {
   readonly held: () => readonly HeldCredential[];
   /** Adds a credential; `credential.exists` where its placeholder is known, `egress.too-many` when full. */
   readonly add: (held: HeldCredential) => Result<void, Refusal>;
+  /** Puts a credential in the place of another, such as a fresh token in an expired one's. */
+  readonly replace: (old: CredentialGrant, held: HeldCredential) => void;
   /** Takes the secrets out of what comes back. */
   readonly scrubber: () => Scrubber;
   /** A fresh search for what may not leave in a body. */
@@ -51,6 +53,12 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
       scrubber = undefined;
       bodyTrip = undefined;
       return ok(undefined);
+    },
+    replace: (old, credential) => {
+      // In its very place: a search that is under way knows its grants by their places.
+      held = held.map((other) => (other.grant === old ? credential : other));
+      scrubber = undefined;
+      bodyTrip = undefined;
     },
     scrubber: () =>
       (scrubber ??= createScrubber(

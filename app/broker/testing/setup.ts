@@ -10,7 +10,13 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { EgressDraft, Program, SessionId, TimelineDraft } from '../../contract/index.ts';
 import { createScope, Secret, unwrap } from '../../kit/index.ts';
-import { buildGrant, buildNetworkPolicy, type CredentialGrant } from '../../policy/index.ts';
+import {
+  buildGrant,
+  buildNetworkPolicy,
+  shapeOf,
+  type CredentialGrant,
+  type GrantFile,
+} from '../../policy/index.ts';
 import { createStartBroker, forkProcess, type StartBrokerOptions } from '../index.ts';
 import type { Broker } from '../port.ts';
 import type { TestAuthority } from './certificates.ts';
@@ -58,11 +64,13 @@ export type RigOptions = {
   readonly resolve?: readonly string[];
   readonly passThrough?: readonly string[];
   readonly dns?: string;
+  readonly git?: readonly string[];
   readonly default?: 'deny' | 'allow';
   readonly grants?: readonly {
     readonly kind: string;
     readonly hosts: readonly string[];
     readonly secret?: string;
+    readonly files?: readonly GrantFile[];
   }[];
   readonly authority?: TestAuthority;
   readonly program?: Program;
@@ -77,6 +85,8 @@ export type Rig = {
   readonly events: TimelineDraft[];
   readonly opened: EgressDraft[];
   readonly states: string[];
+  /** Name and whole secret of each credential that its server has replaced. */
+  readonly rotated: string[];
   /** A TLS connection as a program inside would make it. */
   readonly tls: (
     host: string,
@@ -156,8 +166,12 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
   const events: TimelineDraft[] = [];
   const opened: EgressDraft[] = [];
   const states: string[] = [];
-  const grants = (options.grants ?? []).map(({ kind, hosts }, index) =>
-    unwrap(buildGrant({ name: `cred-${String(index)}`, kind, hosts: [], addedAt: '' }, [...hosts])),
+  const rotated: string[] = [];
+  const grants = (options.grants ?? []).map(
+    ({ kind, hosts, secret = SECRET, files = [] }, index) => {
+      const summary = { name: `cred-${String(index)}`, kind, hosts: [], addedAt: '' };
+      return { ...unwrap(buildGrant(summary, [...hosts], shapeOf(kind, secret))), files };
+    },
   );
   const network = unwrap(
     buildNetworkPolicy(
@@ -168,6 +182,7 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
         deny: [...(options.deny ?? [])],
         resolve: [...(options.resolve ?? [])],
         passThrough: [...(options.passThrough ?? [])],
+        git: [...(options.git ?? [])],
         ...(options.dns === undefined ? {} : { dns: options.dns }),
       },
       'shell',
@@ -195,6 +210,7 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
         onEvents: (drafts) => events.push(...drafts),
         onOpen: (draft) => opened.push(draft),
         onState: (state) => states.push(state),
+        onRotated: (credential, secret) => rotated.push(`${credential} ${secret.expose()}`),
         identify: () => Promise.resolve(options.program),
       },
       scope,
@@ -226,6 +242,7 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
     events,
     opened,
     states,
+    rotated,
     tls,
     tcp: async (host, port) => relay.open(`${await relay.addressOf(host)}:${String(port)}`),
     fetch: async (url, fetchOptions = {}) => {

@@ -209,6 +209,12 @@ export const createFakeHouse = (): FakeHouse => {
               secret: new Secret(SECRET),
             })
           : fail('credential.not-found', 'no such thing'),
+      rotate: async (name, secret) => {
+        calls.push(`rotate ${name} ${secret.expose()}`);
+        return name === 'work'
+          ? ok({ name, kind: 'anthropic', hosts: [], addedAt: '2026-01-01T00:00:00Z' })
+          : fail('vault.locked', 'The keychain is locked.');
+      },
     },
     startBroker: async (spec, listeners) => {
       const done = step('broker', 'broker.failed');

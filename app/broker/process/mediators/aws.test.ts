@@ -296,8 +296,17 @@ describe('a request that is not signed with the sandbox’s pair', () => {
     ).toBeUndefined();
   });
 
+  it('is left to the plain way outside the scope of its grant', async () => {
+    const { keys, grant } = setUp();
+    const narrowed = { ...grant, scope: { methods: ['PUT'] } };
+    const mediator = createAwsMediator(bookOf(narrowed, secretOf()), createManualClock(NOW));
+    const headers = (await signed({ url }, keys)).filter(([name]) => name !== 'host');
+    expect(mediator(requestTo(url, { headers }))).toBeUndefined();
+  });
+
   it('is left to the plain way when a placeholder stands elsewhere too', async () => {
     const { keys, ask } = setUp();
+    expect(await ask({ url, headers: { 'x-note': keys.secretAccessKey } })).toBeUndefined();
     expect(await ask({ url, headers: { 'x-note': keys.accessKeyId } })).toBeUndefined();
   });
 });

@@ -6,6 +6,7 @@ import { withoutHopByHop } from '../hop.ts';
 import { injectRequest, type HeaderPairs, type HeldCredential } from '../inject.ts';
 import type { JudgedRequest, Mediation, Mediator } from '../mediate.ts';
 import type { Refusal } from '../refuse.ts';
+import { outsideScope } from '../sites/scope.ts';
 import { grantCovers } from '../trip.ts';
 import { readSigv4Header, writeSigv4Header, type Sigv4Header } from './sigv4-header.ts';
 import { sha256Hex, sigv4Signature, type SignedRequest } from './sigv4-sign.ts';
@@ -281,7 +282,8 @@ export const createAwsMediator =
         name.toLowerCase() !== 'authorization' &&
         !(name.toLowerCase() === 'x-amz-security-token' && value === pair.placeholder.sessionToken),
     );
-    // A placeholder anywhere else is the plain way's to tell.
+    // A placeholder anywhere else, or outside its grant's scope, is the plain way's to tell.
+    if (outsideScope(pair.grant, request) !== undefined) return undefined;
     if (injectRequest(book.held(), { ...request, headers: rest }).type === 'tripped')
       return undefined;
     return mediate(pair, request, clock);
