@@ -1,15 +1,20 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DESTINATIONS_VARIABLE, noteOf } from '../../app/broker/testing/destinations.ts';
+import { connectRelay } from '../../app/broker/testing/relay.ts';
 import { createStartBroker, forkProcess, type Spawn } from '../../app/broker/index.ts';
 import type { SessionId } from '../../app/contract/index.ts';
 import { Secret, unwrap, type Scope } from '../../app/kit/index.ts';
 import { buildGrant, buildNetworkPolicy } from '../../app/policy/index.ts';
-import { startChild } from './child.ts';
 import { UPSTREAM_HOST, type Contender, type Setting } from './contender.ts';
 import { runOnHost } from './host-client.ts';
 
 const HTTPS = 443;
+const LOOPBACK = '127.0.0.1';
+/** The broker process of the tests: all of the real one, but that a note says where a connection was going. */
+const ENTRY = fileURLToPath(new URL('../../app/broker/testing/main.ts', import.meta.url));
 
 /** The broker process alone, with a client on the host: the rivals' topology. */
 export const createGloveboxProcess = async (
@@ -36,12 +41,12 @@ export const createGloveboxProcess = async (
   );
   let pid = 0;
   const spawn: Spawn = (entry, env) => {
-    const spawned = forkProcess(entry, { ...env, ...extraEnv });
+    const spawned = forkProcess(entry, { ...env, ...extraEnv, [DESTINATIONS_VARIABLE]: folder });
     pid = spawned.pid ?? 0;
     return spawned;
   };
   const broker = unwrap(
-    await createStartBroker({ env: {}, spawn })(
+    await createStartBroker({ env: {}, entry: ENTRY, spawn })(
       {
         session: 'abcdefghjkmn' as SessionId,
         linkFolder: folder,
@@ -62,24 +67,17 @@ export const createGloveboxProcess = async (
   );
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, broker.authority.certificatePem);
-  const relay = scope.use(
-    startChild(
-      process.execPath,
-      [join(import.meta.dirname, 'relay-process.ts'), folder, UPSTREAM_HOST, String(HTTPS)],
-      { NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
-    ),
-  );
-  const port = Number(await relay.firstLine);
+  const relay = await connectRelay(folder);
+  scope.defer(relay.close);
+  // No packet filter redirects this client: the note says where its connections are going.
+  const destination = `${await relay.addressOf(UPSTREAM_HOST)}:${String(HTTPS)}`;
+  writeFileSync(noteOf(folder, LOOPBACK), destination);
+  const via = { host: LOOPBACK, port: relay.port, connect: false };
   return {
     name: 'glovebox (process)',
-    topology: 'client on the host, relay, broker process, upstream; memory is the broker process',
+    topology: 'client on the host, broker process, upstream; memory is the broker process',
     run: (phase) =>
-      runOnHost(
-        phase,
-        { host: UPSTREAM_HOST, port: HTTPS, via: { host: '127.0.0.1', port, connect: false } },
-        ca,
-        grant.placeholder,
-      ),
+      runOnHost(phase, { host: UPSTREAM_HOST, port: HTTPS, via }, ca, grant.placeholder),
     roots: () => Promise.resolve([pid]),
   };
 };

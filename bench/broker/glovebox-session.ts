@@ -16,7 +16,7 @@ const PHASE_LIMIT_MS = 120_000;
 const brokersBelow = (): readonly number[] =>
   treeOf([process.pid]).filter((pid) => {
     const line = readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8');
-    return line.includes('broker/process/main.ts');
+    return line.includes('broker/process/main');
   });
 
 /** As users have it: the client inside a session's sandbox, all of the gateway's and the broker's work on the way. */

@@ -43,7 +43,12 @@ export const createMitmproxy = async (
         '--scripts',
         join(import.meta.dirname, 'mitmproxy.py'),
       ],
-      { HOME: home.path, BENCH_PLACEHOLDER: placeholder, BENCH_SECRET: secret },
+      {
+        HOME: home.path,
+        PYTHONDONTWRITEBYTECODE: '1',
+        BENCH_PLACEHOLDER: placeholder,
+        BENCH_SECRET: secret,
+      },
     ),
   );
   await untilListening(port, child);
