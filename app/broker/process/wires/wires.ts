@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../../kit/index.ts';
-import type { NetworkPolicy } from '../../../policy/index.ts';
+import { findResolve, type NetworkPolicy } from '../../../policy/index.ts';
+import { createAcceptTls } from '../accept-tls.ts';
 import type { ConnectionRoute, Patience } from '../connection-route.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import type { Dial } from '../dial.ts';
@@ -9,6 +10,9 @@ import type { Exchanges } from '../exchange.ts';
 import type { LeafCache } from '../leaf-cache.ts';
 import { createCarry } from './carry.ts';
 import { createPassThrough } from './pass-through.ts';
+import { createPostgresClient } from './postgres-client.ts';
+import { createPostgresUpstream } from './postgres-upstream.ts';
+import { createPostgres } from './postgres.ts';
 import { createProxy } from './proxy.ts';
 import { createRawTcp } from './raw-tcp.ts';
 
@@ -27,12 +31,26 @@ export type WiresDeps = {
 export const createWires = (
   deps: WiresDeps,
 ): { readonly routes: readonly ConnectionRoute[]; readonly patience: Patience } => {
-  const { clock, policy, zone, book, exchanges, dial } = deps;
+  const { clock, policy, zone, leaves, book, exchanges, dial, upstreamTrust } = deps;
   const carry = createCarry({ clock, book, exchanges });
-  const raw = createRawTcp({ clock, policy, dial, exchanges, carry, spoken: () => false });
+  const postgres = createPostgres({
+    clock,
+    book,
+    exchanges,
+    carry,
+    client: createPostgresClient({ clock, acceptTls: createAcceptTls({ clock, leaves }) }),
+    upstream: createPostgresUpstream({
+      clock,
+      dial,
+      upstreamTrust,
+      named: (host, port) => findResolve(policy, host, port) !== undefined,
+    }),
+  });
+  const raw = createRawTcp({ clock, policy, dial, exchanges, carry, spoken: postgres.covers });
   return {
     routes: [
       createProxy({ clock, zone, book, exchanges }),
+      postgres.route,
       createPassThrough({ policy, dial, exchanges, carry }),
       raw.route,
     ],
