@@ -45,6 +45,8 @@ const base = (session: SessionId): Record<string, string> => ({
   TZ: 'UTC',
   GLOVEBOX: '1',
   GLOVEBOX_SESSION: session,
+  // For programs that insist on a proxy. The usual variables stay unset: all is captured as it is.
+  GLOVEBOX_PROXY: 'http://proxy.glovebox.internal:3128',
   ...Object.fromEntries(CA_VARIABLES.map((name) => [name, TRUST_BUNDLE])),
 });
 
