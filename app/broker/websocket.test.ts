@@ -33,7 +33,8 @@ const startServer = async (): Promise<{
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: true,
-    handleProtocols: (offered) => Array.from(offered)[0] ?? false,
+    handleProtocols: (offered, { url }) =>
+      Array.from(offered).at(url === '/last-protocol' ? -1 : 0) ?? false,
   });
   server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
     const url = request.url ?? '';
@@ -227,6 +228,31 @@ describe('WebSockets over HTTP/1.1', () => {
     expect(up.handshakes.at(-1)?.headers['authorization']).toBe(`Bearer ${SECRET}`);
     ws.close();
     expect(await recordOf('/auth')).toMatchObject({ credential: 'cred-0', scrubbed: 1 });
+  });
+
+  it('puts it into the query, and into the subprotocols, which the server may choose', async () => {
+    const other = await createRig({
+      authority: up.authority,
+      allow: [HOST],
+      resolve: [`${HOST}:443:127.0.0.1:${String(up.port)}`],
+      grants: [
+        { kind: 'query:key', hosts: [HOST] },
+        { kind: 'header:sec-websocket-protocol', hosts: [HOST], secret: 'protocol-secret-0123456' },
+      ],
+    });
+    const [inQuery, inProtocol] = other.grants.map((grant) => grant.placeholder);
+    const first = await open(`/query?key=${String(inQuery)}`, {}, other);
+    const url = new URL(up.handshakes.at(-1)?.url ?? '', 'https://x');
+    expect(url.searchParams.get('key')).toBe(SECRET);
+    first.ws.close();
+    const offered = ['chat', String(inProtocol)];
+    const second = await open('/last-protocol', { protocols: offered }, other);
+    expect(second.ws.protocol).toBe(inProtocol);
+    expect(up.handshakes.at(-1)?.headers['sec-websocket-protocol']).toContain(
+      'protocol-secret-0123456',
+    );
+    second.ws.close();
+    await other.close();
   });
 
   it('takes the secret out of text, of bytes, of fragments and of messages letter by letter', async () => {

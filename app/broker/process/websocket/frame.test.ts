@@ -156,6 +156,31 @@ describe('createFrameParser', () => {
   });
 });
 
+describe('createFrameParser with any bytes', () => {
+  it('never throws, and hands on what it took, byte for byte', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 8 }),
+        fc.constantFrom<'client' | 'server'>('client', 'server'),
+        fc.constantFrom(0, 0x40, 0x70),
+        (chunks, from, reserved) => {
+          const parser = createFrameParser({ from, reserved });
+          const events = chunks.flatMap((chunk) => parser.push(Buffer.from(chunk)));
+          const wire = Buffer.concat(
+            events.map((event) => (event.type === 'bad' ? Buffer.alloc(0) : event.wire)),
+          );
+          const all = Buffer.concat(chunks);
+          expect(all.subarray(0, wire.length).equals(wire)).toBe(true);
+          const good = events.every(({ type }) => type !== 'bad');
+          expect(!good || all.length - wire.length < 14 + 125).toBe(true);
+          expect(events.slice(0, -1).some(({ type }) => type === 'bad')).toBe(false);
+        },
+      ),
+      { numRuns: 2000, seed: 3 },
+    );
+  });
+});
+
 describe('readClose', () => {
   it.each([1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999])('takes code %i', (code) => {
     const read = readClose(closePayload(code, 'bye'), isUtf8);
