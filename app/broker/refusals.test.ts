@@ -213,7 +213,7 @@ describe('what is refused', () => {
     ['another version', `GET / HTTP/1.2\r\n${HOST}\r\n`],
     ['a fragment', `GET /#x HTTP/1.1\r\n${HOST}\r\n`],
     ['dot segments', `GET /a/%2e%2e/b HTTP/1.1\r\n${HOST}\r\n`],
-    ['an encoded slash', `GET /a%2fb HTTP/1.1\r\n${HOST}\r\n`],
+    ['a doubly encoded slash', `GET /a%252fb HTTP/1.1\r\n${HOST}\r\n`],
     ['a star', `GET * HTTP/1.1\r\n${HOST}\r\n`],
     ['another absolute target', `GET https://evil.test/ HTTP/1.1\r\n${HOST}\r\n`],
     ['an absolute target without TLS', `GET http://good.test/ HTTP/1.1\r\n${HOST}\r\n`],

@@ -1,7 +1,7 @@
 import { fail, ok, type Brand, type Result } from '../kit/index.ts';
 import { formatHostRule, matchesHostRule, parseHostRule, type HostRule } from './host-rule.ts';
 import type { CanonicalHost } from './host.ts';
-import { checkSegments, matchSegments } from './segment-pattern.ts';
+import { checkSegments, matchSegments, type SegmentMatch } from './segment-pattern.ts';
 
 export type GitOperation = 'fetch' | 'push';
 
@@ -80,18 +80,21 @@ export type GitAct = {
   readonly ref?: string;
 };
 
-const sameName = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+const anyCase: SegmentMatch = {
+  same: (one, other) => one.toLowerCase() === other.toLowerCase(),
+  free: () => true,
+};
 
 const fits = (rule: GitRule, act: GitAct): boolean => {
   if (rule.operation !== act.operation) return false;
   if (!matchesHostRule(rule.host, act.host, act.port)) return false;
   // Forges take names in any case: a refusal must hold for all spellings, leave only for the one that was written.
-  const same = rule.verdict === 'allow' ? undefined : sameName;
-  if (!matchSegments(rule.repository.split('/'), act.repository.split('/'), same)) return false;
+  const match = rule.verdict === 'allow' ? undefined : anyCase;
+  if (!matchSegments(rule.repository.split('/'), act.repository.split('/'), match)) return false;
   if (rule.branch === undefined) return true;
   const whole = rule.branch.startsWith('refs/') ? rule.branch : `refs/heads/${rule.branch}`;
   // Before the refs are known, a rule for some branches neither gives nor takes leave.
-  return act.ref !== undefined && matchSegments(whole.split('/'), act.ref.split('/'), same);
+  return act.ref !== undefined && matchSegments(whole.split('/'), act.ref.split('/'), match);
 };
 
 export type GitVerdict = {

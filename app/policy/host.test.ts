@@ -37,9 +37,6 @@ describe('parseHost', () => {
     ['[2001:DB8:0:0:1:0:0:1]', '2001:db8::1:0:0:1'],
     ['1:0:0:2:0:0:0:3', '1:0:0:2::3'],
     ['1:2:3:4:5:6:7::', '1:2:3:4:5:6:7:0'],
-    ['::ffff:127.0.0.1', '127.0.0.1'],
-    ['[::ffff:7f00:1]', '127.0.0.1'],
-    ['0:0:0:0:0:FFFF:A9FE:A9FE', '169.254.169.254'],
     ['64:ff9b::1.2.3.4', '64:ff9b::102:304'],
     ['0::', '::'],
   ])('reads %j as %j', (text, expected) => {
@@ -102,10 +99,30 @@ describe('parseHost', () => {
     '::01.2.3.4',
     '1.2.3.4::',
     '::1.2.3.4:5',
+    '::ffff:127.0.0.1',
+    '[::ffff:8.8.8.8]',
+    '[::ffff:808:808]',
+    '0:0:0:0:0:FFFF:A9FE:A9FE',
     'xn--',
     'xn--\u0000',
   ])('refuses %j', (text) => {
     expect(canonical(text)).toBeUndefined();
+  });
+
+  it('keeps names apart that only look alike, and joins those that IDNA joins', () => {
+    // Cyrillic а and Greek ο in place of the Latin letters.
+    expect(canonical('\u0430pple.example')).toBe('xn--pple-43d.example');
+    expect(canonical('g\u03bfogle.example')).not.toBe('google.example');
+    expect(canonical('stra\u00dfe.example')).toBe('xn--strae-oqa.example');
+    for (const spelling of [
+      '\uff45xample.test',
+      'ex\u00adample.test',
+      'exam\u200bple.test',
+      'EXAMPLE\uff0eTEST',
+      '\u24d4xample.test',
+    ]) {
+      expect(canonical(spelling)).toBe('example.test');
+    }
   });
 
   it('holds labels and names to their lengths', () => {

@@ -4,7 +4,7 @@ import { foldMapped, formatAddress, parseIpv6 } from './address.ts';
 
 /**
  * A host in its one canonical form: lower case, IDNA to ASCII, no trailing dot, no control characters;
- * addresses in their standard spelling (odd IPv4 forms and IPv4-mapped IPv6 folded to dotted IPv4). Minted by `parseHost` only.
+ * addresses in their standard spelling (odd IPv4 forms folded to dotted IPv4). Minted by `parseHost` only.
  */
 export type CanonicalHost = Brand<string, 'CanonicalHost'>;
 
@@ -26,7 +26,9 @@ const parseBracketedOrBareIpv6 = (text: string): Result<CanonicalHost> => {
   const inner = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
   const bytes = parseIpv6(inner);
   if (bytes === undefined) return refuse('is neither a name nor an IPv6 address');
-  return ok(formatAddress(foldMapped(bytes)) as CanonicalHost);
+  // Two spellings of one address would be two hosts to rules; nobody needs this one.
+  if (foldMapped(bytes) !== bytes) return refuse('is an IPv4 address written as IPv6');
+  return ok(formatAddress(bytes) as CanonicalHost);
 };
 
 const urlHost = (text: string): string | undefined => {
@@ -41,8 +43,8 @@ const urlHost = (text: string): string | undefined => {
 /**
  * The one canonical form of a host, before every decision. Names go through the URL standard's host
  * parser (IDNA to ASCII, lower case, odd IPv4 spellings to dotted IPv4); IPv6 comes with or without
- * brackets and goes without; IPv4-mapped IPv6 becomes IPv4; one trailing dot is dropped.
- * Refused with `egress.bad-host`: anything with control characters, spaces, percent signs, ports,
+ * brackets and goes without; one trailing dot is dropped.
+ * Refused with `egress.bad-host`: IPv4-mapped IPv6, and anything with control characters, spaces, percent signs, ports,
  * userinfo, zone ids, empty or over-long labels. `parseHost` of its own result changes nothing.
  */
 export const parseHost = (text: string): Result<CanonicalHost> => {

@@ -1,4 +1,4 @@
-export { formatAddress, parseAddress } from './address.ts';
+export { foldMapped, formatAddress, parseAddress } from './address.ts';
 export {
   checkSecret,
   KIND_LIST,

@@ -163,6 +163,8 @@ describe('judgeAddress', () => {
           `64:ff9b:1::${four}`,
           `2002:${high}:${low}::1`,
           `2001::${high}:${low}`,
+          `2a00:1450:1:2:0:5efe:${four}`,
+          `2a00:1450:1:2:200:5efe:${high}:${low}`,
         ]) {
           expect(refused(form)).toBe(true);
         }

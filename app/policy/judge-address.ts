@@ -73,6 +73,14 @@ const BLOCKS = REFUSED_BLOCKS.map(parseBlock);
 /** The only part of IPv6 given out so far (RFC 4291 2.4, IANA): what lies outside is no public server. */
 const GLOBAL_UNICAST = { prefix: parseBlock(['2000::/3', '']).prefix, bits: 3 };
 
+/** The end of an ISATAP address in front of its IPv4 part (RFC 5214 6.1): such addresses are tunnels into IPv4. */
+const ISATAP = [
+  [0x00, 0x00, 0x5e, 0xfe],
+  [0x02, 0x00, 0x5e, 0xfe],
+];
+const isIsatap = (bytes: AddressBytes): boolean =>
+  ISATAP.some((middle) => middle.every((byte, index) => bytes[8 + index] === byte));
+
 const NAME_IT = 'Name the destination with --resolve HOST:PORT:ADDRESS if you mean it.';
 
 const bare = (address: string): string => address.split('%')[0] ?? '';
@@ -83,7 +91,7 @@ const same = (one: AddressBytes, other: AddressBytes): boolean =>
 /**
  * Whether a resolved address may be dialled: public, and none of `ownAddresses` (the host's own).
  * Takes the canonical text only; what it cannot read it refuses. IPv6 forms that carry an IPv4
- * address (mapped, compatible, NAT64, 6to4, Teredo) are refused whole, whatever they carry.
+ * address (mapped, compatible, NAT64, 6to4, Teredo, ISATAP) are refused whole, whatever they carry.
  */
 export const judgeAddress = (
   address: string,
@@ -97,6 +105,7 @@ export const judgeAddress = (
   }
   const block = BLOCKS.find(({ prefix, bits }) => inBlock(bytes, prefix, bits));
   if (block !== undefined) return refuse(block.what);
+  if (bytes.length === 16 && isIsatap(bytes)) return refuse('an ISATAP tunnel');
   if (bytes.length === 16 && !inBlock(bytes, GLOBAL_UNICAST.prefix, GLOBAL_UNICAST.bits)) {
     return refuse('outside the public IPv6 space');
   }

@@ -24,6 +24,11 @@ describe('path patterns', () => {
     ['/repos/*/*/issues', '/repos/me/it/issues', true],
     ['/a%20b', '/a%20b', true],
     ['/keys', '/%6beys', true],
+    ['/projects/*', '/projects/group%2Frepo', false],
+    ['/projects/**', '/projects/group%2Frepo/issues', false],
+    ['/projects/group/repo', '/projects/group%2Frepo', false],
+    ['/projects/group%2Frepo/**', '/projects/group%2frepo/issues', true],
+    ['/projects/group%2Frepo/**', '/projects/group/repo/issues', false],
     ['/v1/**', '/v1//admin', false],
     ['/**', '//host/x', false],
   ])('%s and %s: %s', (pattern, path, expected) => {

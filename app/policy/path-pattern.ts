@@ -1,6 +1,6 @@
 import { fail, ok, type Brand, type Result } from '../kit/index.ts';
 import { canonicalPath } from './path.ts';
-import { checkSegments, matchSegments } from './segment-pattern.ts';
+import { checkSegments, matchSegments, type SegmentMatch } from './segment-pattern.ts';
 
 /** A pattern over canonical paths, as `/v1/*`. Minted by `parsePathPattern` only. */
 export type PathPattern = Brand<string, 'PathPattern'>;
@@ -33,9 +33,18 @@ export const parsePathPattern = (text: string): Result<PathPattern> => {
   return checked.ok ? ok(text as PathPattern) : checked;
 };
 
+// Behind an encoded slash some servers see two segments and some see one: no star stands for it.
+const PATHS: SegmentMatch = {
+  same: (literal, segment) => literal === segment,
+  free: (segment) => !segment.includes('/'),
+};
+
 /**
  * Whether a canonical path (without its query) fits the pattern. Percent escapes are read once, as
- * servers read them. A path with empty segments fits nothing: some servers fold them, some do not.
+ * servers read them. A path with empty segments fits nothing: some servers fold them, some do not. A
+ * segment with an encoded slash fits only a pattern that writes it out (`/projects/group%2Frepo/**`).
  */
 export const matchesPathPattern = (pattern: PathPattern, path: string): boolean =>
-  path.startsWith('/') && !path.includes('//') && matchSegments(partsOf(pattern), partsOf(path));
+  path.startsWith('/') &&
+  !path.includes('//') &&
+  matchSegments(partsOf(pattern), partsOf(path), PATHS);

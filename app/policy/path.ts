@@ -18,9 +18,6 @@ const ENCODED_SEPARATOR = /%(?:2f|5c)/i;
 const OVERLONG = /%c[01]/i;
 // oxlint-disable-next-line no-control-regex -- control characters are what is refused
 const CONTROL = /[\u0000-\u001f\u007f]/;
-// npm asks for a scoped package as `/@scope%2fname`; nothing in it can step out of its segment.
-const SCOPED_PACKAGE = /^\/@[a-z0-9._~-]+%2f[a-z0-9._~-]+(?=\/|$)/i;
-
 const refuse = (why: string): Result<CanonicalPath> =>
   fail('egress.bad-path', `The path ${why}.`, 'Send it in its plain form.');
 
@@ -38,8 +35,11 @@ const peel = (text: string): string =>
 /**
  * Accepts an origin-form target (RFC 9112 3.2.1) that every server reads alike, and changes nothing
  * in it. Refused with `egress.bad-path`: fragments, raw spaces, controls, non-ASCII and backslashes;
- * dot segments plain or encoded; encoded slashes and backslashes (but for npm's `/@scope%2fname`);
- * encoded controls; each of these also below further layers of encoding; broken escapes.
+ * dot segments plain or encoded, encoded slashes taken for slashes and for none; encoded backslashes
+ * and controls; each of these also below further layers of encoding, and encoded slashes there;
+ * broken escapes. One layer of encoded slashes passes (npm's `/@scope%2fname`, GitLab's
+ * `/projects/group%2Frepo`): it cannot step out of its place, and path patterns match it only where
+ * they write it out.
  * Plain dot segments are refused, not resolved: clients resolve them before they send.
  * Empty segments (`//`) pass as they are. In the query only raw characters are judged.
  */
@@ -55,11 +55,12 @@ export const canonicalPath = (target: string): Result<CanonicalPath> => {
   if (BROKEN_ESCAPE.test(path)) return refuse('has a broken percent escape');
   if (OVERLONG.test(path)) return refuse('has an overlong encoding in it');
 
-  let layer = path.replace(SCOPED_PACKAGE, (scoped) => scoped.replace(/%2f/i, '/'));
+  let layer = path.replaceAll(/%2f/gi, '/');
   for (let round = 0; round < MAX_DECODE_ROUNDS; round += 1) {
     if (layer.includes('\\')) return refuse('has a backslash in it');
     if (CONTROL.test(layer)) return refuse('has an encoded control character in it');
-    if (ENCODED_SEPARATOR.test(layer)) return refuse('has an encoded slash in it');
+    if (ENCODED_SEPARATOR.test(layer))
+      return refuse('has a doubly encoded slash or an encoded backslash in it');
     if (layer.split('/').some(isDotSegment)) return refuse('has dot segments in it');
     const below = peel(layer);
     if (below === layer) return ok({ path, query });

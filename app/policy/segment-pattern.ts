@@ -27,21 +27,32 @@ export const checkSegments = (segments: readonly string[], what: string): Result
   return ok(undefined);
 };
 
-/** Whether the segments fit the pattern's, whole. `same` compares one literal segment. */
+/** How segments are compared. */
+export type SegmentMatch = {
+  /** Whether a literal of the pattern means this segment. */
+  readonly same: (literal: string, segment: string) => boolean;
+  /** Whether a star may stand for this segment. */
+  readonly free: (segment: string) => boolean;
+};
+
+const EXACT: SegmentMatch = { same: (literal, segment) => literal === segment, free: () => true };
+
+/** Whether the segments fit the pattern's, whole. */
 export const matchSegments = (
   pattern: readonly string[],
   segments: readonly string[],
-  same: (literal: string, segment: string) => boolean = (literal, segment) => literal === segment,
+  match: SegmentMatch = EXACT,
 ): boolean => {
   const [first, ...rest] = pattern;
   if (first === undefined) return segments.length === 0;
-  if (first === '**') {
-    return Array.from({ length: segments.length + 1 }, (_, skipped) => skipped).some((skipped) =>
-      matchSegments(rest, segments.slice(skipped), same),
-    );
-  }
   const [segment, ...others] = segments;
+  if (first === '**') {
+    if (matchSegments(rest, segments, match)) return true;
+    return segment !== undefined && match.free(segment) && matchSegments(pattern, others, match);
+  }
   if (segment === undefined) return false;
-  if (first === '*' ? segment === '' : !same(first, segment)) return false;
-  return matchSegments(rest, others, same);
+  if (first === '*' ? segment === '' || !match.free(segment) : !match.same(first, segment)) {
+    return false;
+  }
+  return matchSegments(rest, others, match);
 };

@@ -1,5 +1,11 @@
 import { isIPv6 } from 'node:net';
-import { isAddress, parseHost, type CanonicalHost } from '../../policy/index.ts';
+import {
+  foldMapped,
+  formatAddress,
+  parseAddress,
+  parseHost,
+  type CanonicalHost,
+} from '../../policy/index.ts';
 
 /** An address and a port, the address canonical. */
 export type Endpoint = { readonly address: CanonicalHost; readonly port: number };
@@ -11,8 +17,11 @@ export const parseEndpoint = (text: string): Endpoint | undefined => {
   const [, addressText, portText] = ENDPOINT.exec(text) ?? [];
   if (addressText === undefined) return undefined;
   const port = Number(portText);
-  const address = parseHost(addressText);
-  if (!address.ok || !isAddress(address.value) || port > 65_535) return undefined;
+  const bytes = parseAddress(addressText.replaceAll(/[[\]]/g, ''));
+  if (bytes === undefined || port > 65_535) return undefined;
+  // A socket of both families shows its IPv4 connections as mapped addresses: what left was IPv4.
+  const address = parseHost(formatAddress(foldMapped(bytes)));
+  if (!address.ok) return undefined;
   return { address: address.value, port };
 };
 

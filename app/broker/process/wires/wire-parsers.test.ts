@@ -53,7 +53,7 @@ describe('SOCKS', () => {
     const six = bytes(5, 1, 0, 4, 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 80);
     expect(readSocksRequest(six)).toMatchObject({ target: { host: '2001:db8::1', port: 80 } });
     const mapped = bytes(5, 1, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, 1, 0, 80);
-    expect(readSocksRequest(mapped)).toMatchObject({ target: { host: '10.0.0.1' } });
+    expect(readSocksRequest(mapped)).toMatchObject({ type: 'bad' });
     expect(readSocksRequest(bytes(5, 1, 0, 3, 9, 'Good.Test', 1, 187))).toMatchObject({
       target: { host: 'good.test', port: 443 },
       used: 16,
