@@ -71,7 +71,7 @@ export const createWebSocketUpgrade = ({ clock, book, exchanges }: WebSocketDeps
     },
     join: async (ends) => {
       const { request, exchange, inner, outer, program, answer } = ends;
-      exchange.set({ protocol: 'ws', status: 101 });
+      exchange.set({ protocol: 'ws', status: answer.status });
       let found: Refusal | undefined;
       const onTrip = (hit: Hit): Refusal => {
         const finding = book.findingOf(hit);
