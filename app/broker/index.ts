@@ -1,5 +1,3 @@
-import { createStartBroker } from './start-broker.ts';
-
 export { createStartBroker } from './start-broker.ts';
 export type { StartBrokerOptions } from './start-broker.ts';
 export { forkProcess } from './spawn.ts';
@@ -15,6 +13,3 @@ export type {
   SessionAuthority,
   StartBroker,
 } from './port.ts';
-
-/** Starts brokers in plain Node child processes. */
-export const startBroker = createStartBroker();

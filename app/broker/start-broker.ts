@@ -47,6 +47,11 @@ export type StartBrokerOptions = {
   readonly clock?: Clock;
   /** Where the host's further authorities are named. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Folder in which Node keeps the process's compiled sources for the next one (node:module, compile cache): a
+   * second's less to wait for, and a fifth less memory. What lies there is run: nobody else may write to it.
+   */
+  readonly compileCache?: string;
 };
 
 const defaultEntry = (): string => fileURLToPath(new URL('./process/main.ts', import.meta.url));
@@ -162,6 +167,10 @@ export const createStartBroker =
     const authority = await createSessionAuthority(spec.session, clock.now());
     let sent = processSpec(spec, authority, trusted);
 
+    const childEnv = {
+      UV_THREADPOOL_SIZE: LOOKUP_THREADS,
+      ...(options.compileCache === undefined ? {} : { NODE_COMPILE_CACHE: options.compileCache }),
+    };
     const firstSeen = createFirstSeen();
     let linked = false;
     let closing: Promise<void> | undefined;
@@ -174,7 +183,7 @@ export const createStartBroker =
     };
 
     const live = (): Life => {
-      const child = spawn(entry, { UV_THREADPOOL_SIZE: LOOKUP_THREADS });
+      const child = spawn(entry, childEnv);
       const readiness = Promise.withResolvers<Result<void, BrokerFailure>>();
       const closure = Promise.withResolvers<void>();
       const end = Promise.withResolvers<string>();

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startBroker } from '../broker/index.ts';
+import { createStartBroker } from '../broker/index.ts';
 import { findEngine } from '../engine/index.ts';
 import { openGuard } from '../guard/index.ts';
 import { createScope, ok, systemClock, type Result, type Scope } from '../kit/index.ts';
@@ -67,7 +68,9 @@ export const createSessionHost = async (
       engine: engine.require,
       workspace,
       vault: vault.value,
-      startBroker: options.startBroker ?? startBroker,
+      startBroker:
+        options.startBroker ??
+        createStartBroker({ env: options.env, compileCache: join(path, 'cache', 'compiled') }),
       openGuard,
       // A scope of its own: the record outlives everything that writes to it, and closes with its session.
       openTimeline: (file) => openTimelineWriter(file, { clock }, createScope('timeline')),

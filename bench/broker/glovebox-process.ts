@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DESTINATIONS_VARIABLE, noteOf } from '../../app/broker/testing/destinations.ts';
 import { connectRelay } from '../../app/broker/testing/relay.ts';
-import { createStartBroker, forkProcess, type Spawn } from '../../app/broker/index.ts';
+import { createStartBroker, forkProcess, type Broker, type Spawn } from '../../app/broker/index.ts';
 import type { SessionId } from '../../app/contract/index.ts';
-import { Secret, unwrap, type Scope } from '../../app/kit/index.ts';
+import { createScope, Secret, unwrap, type Scope } from '../../app/kit/index.ts';
 import { buildGrant, buildNetworkPolicy } from '../../app/policy/index.ts';
 import { UPSTREAM_HOST, type Contender, type Setting } from './contender.ts';
 import { runOnHost } from './host-client.ts';
@@ -45,26 +45,38 @@ export const createGloveboxProcess = async (
     pid = spawned.pid ?? 0;
     return spawned;
   };
-  const broker = unwrap(
-    await createStartBroker({ env: {}, entry: ENTRY, spawn })(
-      {
-        session: 'abcdefghjkmn' as SessionId,
-        linkFolder: folder,
-        network,
-        credentials: [{ grant, secret: new Secret(secret) }],
-        upstreamAuthorities: [readFileSync(upstreamCa, 'utf8')],
-      },
-      {
-        onEvents: () => undefined,
-        onOpen: () => undefined,
-        onState: () => undefined,
-        onRotated: () => undefined,
-        identify: () => Promise.resolve(undefined),
-      },
-      scope,
-      scope.signal,
-    ),
-  );
+  const startBroker = createStartBroker({
+    env: {},
+    entry: ENTRY,
+    spawn,
+    compileCache: join(folder, 'compiled'),
+  });
+  const start = async (brokerScope: Scope): Promise<Broker> =>
+    unwrap(
+      await startBroker(
+        {
+          session: 'abcdefghjkmn' as SessionId,
+          linkFolder: folder,
+          network,
+          credentials: [{ grant, secret: new Secret(secret) }],
+          upstreamAuthorities: [readFileSync(upstreamCa, 'utf8')],
+        },
+        {
+          onEvents: () => undefined,
+          onOpen: () => undefined,
+          onState: () => undefined,
+          onRotated: () => undefined,
+          identify: () => Promise.resolve(undefined),
+        },
+        brokerScope,
+        brokerScope.signal,
+      ),
+    );
+  // The first broker of an installation leaves its compiled sources to all others.
+  const first = createScope('first broker');
+  await start(first);
+  await first.close();
+  const broker = await start(scope);
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, broker.authority.certificatePem);
   const relay = await connectRelay(folder);

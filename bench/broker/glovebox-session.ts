@@ -5,6 +5,7 @@ import { Secret, unwrap, type Scope } from '../../app/kit/index.ts';
 import { createTestFolder } from '../../e2e/fixtures/folder.ts';
 import { startTestHost } from '../../e2e/fixtures/host.ts';
 import { openInside, requestFor } from '../../e2e/fixtures/inside.ts';
+import { runSession } from '../session/run-once.ts';
 import { UPSTREAM_HOST, type Contender, type Setting } from './contender.ts';
 import { CLIENT_FILE } from './host-client.ts';
 import { treeOf } from './memory.ts';
@@ -38,6 +39,8 @@ export const createGloveboxSession = async (
       secret: new Secret(secret),
     }),
   );
+  // The first broker of an installation leaves its compiled sources to all others.
+  await runSession(host, requestFor(project.path, { command: ['true'] }));
   const inside = scope.use(
     await openInside(
       host,

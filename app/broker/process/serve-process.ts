@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { systemClock } from '../../kit/index.ts';
 import { ToProcess, type FromProcess } from '../protocol.ts';
 import { runBroker, type BrokerProcess } from './broker-process.ts';
@@ -68,6 +69,8 @@ export const serveProcess = (destinationOf?: DestinationOf): void => {
         return;
       }
       send({ type: 'ready' });
+      // Node writes it at an orderly end; a broker is killed. Nothing is written that is there already.
+      setImmediate(flushCompileCache);
       return;
     }
     if (message.type === 'close') {
