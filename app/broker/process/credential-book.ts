@@ -1,7 +1,7 @@
 import { fail, ok, type Result } from '../../kit/index.ts';
 import { secretParts, type CredentialGrant } from '../../policy/index.ts';
 import type { HeldCredential } from './inject.ts';
-import type { Hit, Search } from './needles.ts';
+import type { Hit, Search } from './search.ts';
 import type { Refusal } from './refuse.ts';
 import { createScrubber, type Scrubber } from './scrub.ts';
 import { createBodyTrip, grantsIn } from './trip.ts';

@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createSearch, prepareNeedles } from './needles.ts';
 import { createScrubber } from './scrub.ts';
 
 const PAIRS = [
@@ -109,28 +108,5 @@ describe('the scrubber', () => {
     const scrubber = createScrubber([]);
     expect([scrubber.active, scrubber.changesLength]).toEqual([false, false]);
     expect(scrubber.text('x')).toEqual({ text: 'x', hits: 0 });
-  });
-});
-
-describe('a search', () => {
-  it('holds back less than its longest needle', () => {
-    const needles = prepareNeedles([
-      { find: Buffer.from('abcabcabd'), replace: Buffer.alloc(0), owner: 0 },
-    ]);
-    fc.assert(
-      fc.property(
-        fc.array(fc.constantFrom('a', 'b', 'c', 'abc', 'abcab'), { maxLength: 30 }),
-        (parts) => {
-          const search = createSearch(needles);
-          let given = 0;
-          let passed = 0;
-          for (const part of parts) {
-            given += part.length;
-            passed += search.push(Buffer.from(part)).out.reduce((sum, out) => sum + out.length, 0);
-            expect(given - passed).toBeLessThan(needles.longestBytes);
-          }
-        },
-      ),
-    );
   });
 });

@@ -1,59 +1,55 @@
 import type { CanonicalHost, CredentialGrant } from '../../policy/index.ts';
 import { matchesHostRule } from '../../policy/index.ts';
-import { createSearch, prepareNeedles, type Search } from './needles.ts';
+import { prepareNeedles, type Needles } from './needles.ts';
+import { createSearch, ownersIn, type Search } from './search.ts';
+import { needlesOf } from './secret-forms.ts';
 
-/** How many layers of percent-encoding are peeled off in search of a placeholder. */
-export const MAX_TRIP_DECODINGS = 3;
-
-const percentDecode = (text: string): string =>
-  text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
+/** Placeholders are looked for in all the ways in which a secret is; nothing is put in their place. */
+const prepareTrips = (grants: readonly CredentialGrant[]): Needles =>
+  prepareNeedles(
+    grants.flatMap(({ parts }, owner) =>
+      parts.flatMap(({ placeholder }) =>
+        needlesOf({ secret: placeholder, placeholder: '' }, owner),
+      ),
+    ),
   );
 
-const BASIC = /^\s*basic\s+([a-z0-9+/_-]+)=*\s*$/i;
+/** The last set of grants that was searched for, by its first one: sets change rarely, texts are many. */
+const prepared = new WeakMap<
+  CredentialGrant,
+  { readonly grants: readonly CredentialGrant[]; readonly needles: Needles }
+>();
 
-/** The forms that a text may hide a placeholder in: itself, percent-decoded, Basic-decoded. */
-export const readings = (text: string): readonly string[] => {
-  const all = [text];
-  let layer = text;
-  for (let round = 0; round < MAX_TRIP_DECODINGS && layer.includes('%'); round += 1) {
-    layer = percentDecode(layer);
-    all.push(layer);
-  }
-  const basic = BASIC.exec(text)?.[1];
-  if (basic !== undefined) all.push(Buffer.from(basic, 'base64').toString('latin1'));
-  return all;
+const tripsOf = (grants: readonly CredentialGrant[]): Needles | undefined => {
+  const [first] = grants;
+  if (first === undefined) return undefined;
+  const known = prepared.get(first);
+  if (
+    known?.grants.length === grants.length &&
+    known.grants.every((grant, index) => grant === grants[index])
+  )
+    return known.needles;
+  const needles = prepareTrips(grants);
+  prepared.set(first, { grants, needles });
+  return needles;
 };
 
-/** Each placeholder is a tripwire: this finds those that occur in a text. */
+/** Each placeholder is a tripwire: this finds those that occur in a text, however they are spelt. */
 export const grantsIn = (
   grants: readonly CredentialGrant[],
   text: string,
 ): readonly CredentialGrant[] => {
-  if (grants.length === 0) return [];
-  const forms = readings(text);
-  return grants.filter(({ parts }) =>
-    parts.some(({ placeholder }) => forms.some((form) => form.includes(placeholder))),
-  );
+  const needles = tripsOf(grants);
+  if (needles === undefined || text.length < needles.shortestBytes) return [];
+  return ownersIn(needles, Buffer.from(text, 'latin1')).flatMap((owner) => grants[owner] ?? []);
 };
 
 /** Whether a grant names this destination. */
 export const grantCovers = (grant: CredentialGrant, host: CanonicalHost, port: number): boolean =>
   grant.hosts.some((rule) => matchesHostRule(rule, host, port));
 
-const unpadded = (text: string): string => text.replace(/=+$/, '');
-
-/** Searches request bodies for placeholders as they are and as a whole base64 text. */
+/** Searches request bodies for placeholders, however they are spelt. */
 export const createBodyTrip = (grants: readonly CredentialGrant[]): (() => Search) => {
-  const needles = prepareNeedles(
-    grants.flatMap(({ parts }, owner) =>
-      parts
-        .flatMap(({ placeholder }) => [
-          placeholder,
-          unpadded(Buffer.from(placeholder).toString('base64')),
-        ])
-        .map((form) => ({ find: Buffer.from(form), replace: Buffer.alloc(0), owner })),
-    ),
-  );
+  const needles = tripsOf(grants) ?? prepareNeedles([]);
   return () => createSearch(needles);
 };

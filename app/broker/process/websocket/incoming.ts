@@ -1,4 +1,4 @@
-import type { Hit, Search } from '../needles.ts';
+import type { Hit, Search } from '../search.ts';
 import {
   CLOSE,
   createFrameParser,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../kit/index.ts';
-import type { Hit } from '../needles.ts';
+import type { Hit } from '../search.ts';
 import {
   CLOSE,
   closePayload,

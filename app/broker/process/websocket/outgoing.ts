@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Hit, Search } from '../needles.ts';
+import type { Hit, Search } from '../search.ts';
 import {
   applyMask,
   CLOSE,

@@ -2,7 +2,7 @@ import { failure, type Clock } from '../../../kit/index.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import type { Exchanges } from '../exchange.ts';
 import { tripped } from '../judge-request.ts';
-import type { Hit } from '../needles.ts';
+import type { Hit } from '../search.ts';
 import type { Refusal } from '../refuse.ts';
 import type { Upgrade, UpgradedEnds } from '../upgrade.ts';
 import type { FrameFlow } from './incoming.ts';

@@ -6,7 +6,7 @@ import type { DialFailure } from '../dial.ts';
 import type { Exchange, Exchanges } from '../exchange.ts';
 import type { Destination } from '../inject.ts';
 import { tripped } from '../judge-request.ts';
-import type { Hit } from '../needles.ts';
+import type { Hit } from '../search.ts';
 import type { Refusal } from '../refuse.ts';
 import { resetSocket, splice } from './splice.ts';
 

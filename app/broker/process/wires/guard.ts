@@ -1,4 +1,4 @@
-import type { Hit, Search } from '../needles.ts';
+import type { Hit, Search } from '../search.ts';
 
 /**
  * Bytes at the end of a chunk that are passed on although a value might begin with them. Protocols in

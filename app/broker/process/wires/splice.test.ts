@@ -1,14 +1,25 @@
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createManualClock, systemClock } from '../../../kit/index.ts';
-import { createSearch, prepareNeedles, type Search } from '../needles.ts';
+import { prepareNeedles } from '../needles.ts';
+import { createSearch, type Search } from '../search.ts';
 import { createGuard, MAX_RELEASED_BYTES } from './guard.ts';
 import { splice, type SpliceEnd, type Spliced } from './splice.ts';
 
 const VALUE = 'sk-real-0123456789-abcdefghij';
 
 const search = (): Search =>
-  createSearch(prepareNeedles([{ find: Buffer.from(VALUE), replace: Buffer.alloc(0), owner: 7 }]));
+  createSearch(
+    prepareNeedles([
+      {
+        find: Buffer.from(VALUE),
+        replace: () => Buffer.alloc(0),
+        owner: 7,
+        escapes: false,
+        wraps: false,
+      },
+    ]),
+  );
 
 /** Two ends of a real TCP connection. */
 const pair = async (): Promise<[Socket, Socket]> => {

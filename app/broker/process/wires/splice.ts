@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
 import type { Clock } from '../../../kit/index.ts';
-import type { Hit, Search } from '../needles.ts';
+import type { Hit, Search } from '../search.ts';
 import { createGuard, type Guard } from './guard.ts';
 
 /** How long bytes wait that might be the beginning of a value, in milliseconds. */

@@ -1,0 +1,164 @@
+import {
+  afterBreak,
+  EARLY_MATCH,
+  isBreak,
+  matchNeedle,
+  MAX_BREAKS_IN_A_ROW,
+  NO_MATCH,
+  PARTIAL_MATCH,
+} from './match-needle.ts';
+import { isMarked, type Needle, type Needles } from './needles.ts';
+import {
+  bytesOf,
+  endOf,
+  ESCAPES,
+  glance,
+  isEscape,
+  MAX_LAYERS,
+  PARTIAL,
+  readCharacter,
+  UNSURE,
+  valueOf,
+  WIDE,
+} from './spelling.ts';
+
+/** A needle in the data, or the beginning of one that the data may yet complete. */
+export type Found =
+  | {
+      readonly type: 'whole';
+      readonly start: number;
+      readonly end: number;
+      readonly needle: Needle;
+    }
+  | { readonly type: 'begun'; readonly start: number }
+  | { readonly type: 'early'; readonly start: number };
+
+/** A plain loop: most comparisons end at the first byte, where a native call would cost more. */
+export const isAt = (find: Buffer, data: Buffer, start: number, count: number): boolean => {
+  if (start < 0) return false;
+  for (let index = count - 1; index >= 0; index -= 1) {
+    if (data[start + index] !== find[index]) return false;
+  }
+  return true;
+};
+
+const BREAKS: readonly number[] = [0x0a, 0x0d];
+/** How far the next escape is looked for by hand before the native search, whose call costs as much as this. */
+const NEAR_BYTES = 12;
+
+const nextOf = (data: Buffer, byte: number, from: number): number => {
+  const near = Math.min(from + NEAR_BYTES, data.length);
+  for (let at = from; at < near; at += 1) if (data[at] === byte) return at;
+  return near === data.length ? -1 : data.indexOf(byte, near);
+};
+
+/**
+ * Finds the needles that are escaped or wrapped, and the beginnings of such: from each byte of the
+ * data that may be the first in one that is not as it is, and from what stands before it.
+ */
+export const findIrregular = (
+  needles: Needles,
+  data: Buffer,
+  last: boolean,
+  found: Found[],
+): void => {
+  const { byFirst, byPrevious, spots, spotPairs } = needles;
+
+  const tryAt = (needle: Needle, index: number, place: number): void => {
+    const start = place - index;
+    if (index > 0 && !isAt(needle.find, data, start, index)) return;
+    const end = matchNeedle(needle, index, data, place, last);
+    if (end === PARTIAL_MATCH) found.push({ type: 'begun', start });
+    else if (end === EARLY_MATCH) found.push({ type: 'early', start });
+    else if (end !== NO_MATCH) found.push({ type: 'whole', start, end, needle });
+  };
+
+  /** Tries what may go on with this byte after the one before. */
+  const tryByte = (place: number, byte: number, wrapped: boolean): void => {
+    if (!wrapped) {
+      const first = byFirst[byte];
+      if (first !== undefined)
+        for (const needle of first) if (needle.escapes) tryAt(needle, 0, place);
+    }
+    if (place === 0) return;
+    const pair = ((data[place - 1] ?? 0) << 8) | byte;
+    if (!isMarked(spotPairs, pair)) return;
+    for (const { needle, index } of spots.get(pair) ?? []) {
+      if (!wrapped || needle.wraps) tryAt(needle, index, place);
+    }
+  };
+
+  /** Tries everything: what stands there, only more data will tell. */
+  const tryAll = (place: number, wrapped: boolean): void => {
+    if (!wrapped) for (const needle of needles.list) if (needle.escapes) tryAt(needle, 0, place);
+    if (place === 0) return;
+    for (const { needle, index } of byPrevious[data[place - 1] ?? 0] ?? []) {
+      if (!wrapped || needle.wraps) tryAt(needle, index, place);
+    }
+  };
+
+  /** Calls back for each thing that the escape at a place may stand for; false where more data is needed. */
+  const eachReading = (
+    place: number,
+    take: (value: number, end: number, layers: number) => void,
+  ): boolean => {
+    let before = -1;
+    for (let layers = 1; layers <= MAX_LAYERS; layers += 1) {
+      const read = readCharacter(data, place, layers, last);
+      if (read === PARTIAL) return false;
+      if (read < 0 || read === before) continue;
+      before = read;
+      const value = valueOf(read);
+      if (endOf(read) > place + 1) take(value, endOf(read), layers);
+      if (!isEscape(value)) return true;
+    }
+    return true;
+  };
+
+  const firstByte = (value: number): number => (value > 0xff ? (bytesOf(value)[0] ?? 0) : value);
+
+  const onBreak = (place: number, value: number, end: number, layers: number): void => {
+    // Where no wrapped needle goes on after what stands before, nothing can begin further back.
+    if (place === 0 || byPrevious[data[place - 1] ?? 0] === undefined) return;
+    let next = afterBreak(data, value, end, layers, last);
+    for (let more = 1; more < MAX_BREAKS_IN_A_ROW; more += 1) {
+      const byte = data[next];
+      if (byte === undefined || !isBreak(byte)) break;
+      next = afterBreak(data, byte, next + 1, 0, last);
+    }
+    const byte = data[next];
+    if (byte === undefined) {
+      if (!last) tryAll(place, true);
+    } else if (!isEscape(byte)) tryByte(place, byte, true);
+    else {
+      let unclear = false;
+      const told = eachReading(next, (after) => {
+        unclear ||= isBreak(after);
+        tryByte(place, firstByte(after), true);
+      });
+      if (!told || unclear) tryAll(place, true);
+    }
+  };
+
+  const onEscape = (place: number): void => {
+    const glanced = glance(data, place);
+    if (glanced === UNSURE || (glanced === WIDE && needles.wide)) {
+      const told = eachReading(place, (value, end, layers) => {
+        if (needles.wraps && isBreak(value)) onBreak(place, value, end, layers);
+        tryByte(place, firstByte(value), false);
+      });
+      if (!told) tryAll(place, false);
+    } else if (glanced >= 0) {
+      tryByte(place, glanced, false);
+      if (needles.wraps && isBreak(glanced)) onBreak(place, glanced, place + 2, 1);
+    }
+  };
+
+  for (const escape of ESCAPES) {
+    for (let at = data.indexOf(escape); at >= 0; at = nextOf(data, escape, at + 1)) onEscape(at);
+  }
+  for (const lineBreak of needles.wraps ? BREAKS : []) {
+    for (let at = data.indexOf(lineBreak); at >= 0; at = nextOf(data, lineBreak, at + 1))
+      onBreak(at, lineBreak, at + 1, 0);
+  }
+};

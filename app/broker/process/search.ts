@@ -1,0 +1,145 @@
+import { findIrregular, isAt, type Found } from './irregular.ts';
+import { isMarked, type Needles } from './needles.ts';
+
+/** Something that was found. */
+export type Hit = {
+  /** Index of what it belongs to. */
+  readonly owner: number;
+};
+
+export type SearchStep = {
+  /** Bytes that are safe to pass on, in order, replacements in place. */
+  readonly out: readonly Buffer[];
+  readonly hits: readonly Hit[];
+};
+
+/**
+ * Searches a stream of chunks: the leftmost, then longest match wins, wherever the chunks are cut.
+ * Holds back only bytes that are the beginning of something looked for.
+ */
+export type Search = {
+  readonly push: (chunk: Buffer) => SearchStep;
+  readonly end: () => SearchStep;
+};
+
+/** Needles that stand in the data as they are. */
+const findPlain = (needles: Needles, data: Buffer, found: Found[]): void => {
+  const { shortestBytes, shift, byPair } = needles;
+  const last = data.length - shortestBytes;
+  let at = 0;
+  while (at <= last) {
+    const end = at + shortestBytes - 2;
+    const pair = ((data[end] ?? 0) << 8) | (data[end + 1] ?? 0);
+    const move = shift[pair] ?? 0;
+    if (move > 0) {
+      at += move;
+      continue;
+    }
+    for (const needle of byPair.get(pair) ?? []) {
+      const stop = at + needle.find.length;
+      if (stop <= data.length && isAt(needle.find, data, at, needle.find.length))
+        found.push({ type: 'whole', start: at, end: stop, needle });
+    }
+    at += 1;
+  }
+};
+
+/** Where the first needle begins, as it is, that the data may yet complete; undefined for none. */
+const plainTail = (needles: Needles, data: Buffer, from: number): number | undefined => {
+  const { byFirst, byStart, startPairs, longestBytes } = needles;
+  const last = data.length - 1;
+  for (let at = Math.max(from, data.length - longestBytes + 1); at < last; at += 1) {
+    const pair = ((data[at] ?? 0) << 8) | (data[at + 1] ?? 0);
+    if (!isMarked(startPairs, pair)) continue;
+    const left = data.length - at;
+    for (const { find } of byStart.get(pair) ?? []) {
+      if (find.length > left && isAt(find, data, at, left)) return at;
+    }
+  }
+  return from <= last && byFirst[data[last] ?? 0] !== undefined ? last : undefined;
+};
+
+const endOfFound = (found: Found): number => (found.type === 'whole' ? found.end : Infinity);
+
+const compare = (a: Found, b: Found): number => a.start - b.start || endOfFound(b) - endOfFound(a);
+
+/** All that stands in the data, leftmost first, then longest, what may yet be completed before all. */
+const findAll = (needles: Needles, data: Buffer, last: boolean): readonly Found[] => {
+  const found: Found[] = [];
+  if (needles.list.length === 0) return found;
+  findPlain(needles, data, found);
+  if (needles.escapes) {
+    findIrregular(needles, data, last, found);
+  }
+  return found.length > 1 ? found.toSorted(compare) : found;
+};
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+export const createSearch = (needles: Needles): Search => {
+  /** What has gone out already, but may turn out to be the first letters of a wrapped secret. */
+  let gone = NOTHING;
+  let pending = NOTHING;
+
+  const step = (chunk: Buffer, last: boolean): SearchStep => {
+    const sent = gone.length;
+    const data = sent === 0 && pending.length === 0 ? chunk : Buffer.concat([gone, pending, chunk]);
+    gone = NOTHING;
+    pending = NOTHING;
+    const out: Buffer[] = [];
+    const hits: Hit[] = [];
+    const tailFrom = (from: number): number =>
+      (last ? undefined : plainTail(needles, data, from)) ?? data.length;
+    let at = sent;
+    let early = data.length;
+    // From here on a longer or earlier needle may still be completed by what comes next.
+    let hold = tailFrom(sent);
+    for (const found of findAll(needles, data, last)) {
+      const { start } = found;
+      if (start < at && (at > sent || endOfFound(found) <= sent)) continue;
+      if (start >= hold) break;
+      if (found.type === 'early') {
+        early = Math.min(early, start);
+        continue;
+      }
+      if (found.type === 'begun') {
+        early = Math.min(early, start);
+        hold = Math.max(start, at);
+        break;
+      }
+      if (start > at) out.push(data.subarray(at, start));
+      const replacement = found.needle.replace(data.subarray(start, found.end));
+      const rest = replacement.subarray(Math.max(0, sent - start));
+      if (rest.length > 0) out.push(rest);
+      hits.push({ owner: found.needle.owner });
+      at = found.end;
+      early = data.length;
+      // What was held may begin inside a needle that has just been taken: then it is looked for anew.
+      if (hold < at) hold = tailFrom(at);
+    }
+    if (hold > at) out.push(at === 0 && hold === data.length ? data : data.subarray(at, hold));
+    // Copies, so that a few held bytes do not keep a whole chunk alive.
+    if (early < hold) gone = Buffer.from(data.subarray(early, hold));
+    if (hold < data.length) pending = Buffer.from(data.subarray(hold));
+    return { out, hits };
+  };
+
+  return {
+    push: (chunk) => step(chunk, false),
+    end: () => step(NOTHING, true),
+  };
+};
+
+/** Whether nothing that is looked for stands in a whole text. */
+export const findsNone = (needles: Needles, data: Buffer): boolean =>
+  findAll(needles, data, true).length === 0;
+
+/** The owners of all that stands in a whole text, each once. */
+export const ownersIn = (needles: Needles, data: Buffer): readonly number[] =>
+  Array.from(
+    new Set(
+      findAll(needles, data, true).flatMap((found) =>
+        found.type === 'whole' ? found.needle.owner : [],
+      ),
+    ),
+  ).toSorted((a, b) => a - b);

@@ -1,0 +1,156 @@
+import type { Needle } from './needles.ts';
+
+/** Shortest encoded form that is looked for, in characters: anything shorter occurs by chance. */
+export const MIN_ENCODED_CHARS = 10;
+/** Longest secret that is looked for as one, in bytes; of a longer one, such as a private key, each piece is. */
+export const MAX_WHOLE_BYTES = 256;
+/** Length of such pieces, in bytes; the last one may be nearly twice as long. */
+export const PIECE_BYTES = 128;
+
+export type ScrubPair = { readonly secret: string; readonly placeholder: string };
+
+/** One way in which a secret may stand in bytes. */
+export type SecretForm = {
+  readonly find: Buffer;
+  /** What stands there instead; `cycle` repeats it to the same length, line breaks kept. */
+  readonly replace: Buffer;
+  readonly cycle: boolean;
+  readonly escapes: boolean;
+  readonly wraps: boolean;
+};
+
+const PEM = /-----BEGIN [A-Z0-9 ]{1,64}-----([\s\S]{16,}?)-----END/;
+
+/** Without the lines around a PEM text, which all of its kind share. */
+const bodyOf = (text: string): string => PEM.exec(text)?.[1]?.trim() ?? text;
+
+const piecesOf = (bytes: Buffer): readonly Buffer[] => {
+  if (bytes.length <= MAX_WHOLE_BYTES) return [bytes];
+  const count = Math.floor(bytes.length / PIECE_BYTES);
+  return Array.from({ length: count }, (_, index) =>
+    bytes.subarray(
+      index * PIECE_BYTES,
+      index === count - 1 ? bytes.length : (index + 1) * PIECE_BYTES,
+    ),
+  );
+};
+
+/**
+ * The characters of base64 text that the bytes alone decide when they begin `shift` bytes into a
+ * group of three: the edges, which neighbours share, are left out.
+ */
+const base64Core = (bytes: Buffer, shift: number): string => {
+  const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64');
+  const from = Math.ceil((shift * 8) / 6);
+  const to = Math.floor(((shift + bytes.length) * 8) / 6);
+  return text.slice(from, to);
+};
+
+const urlSafe = (text: string): string => text.replaceAll('+', '-').replaceAll('/', '_');
+
+const base64Forms = (bytes: Buffer, placeholder: Buffer): readonly SecretForm[] =>
+  [0, 1, 2].flatMap((shift) => {
+    const find = base64Core(bytes, shift);
+    // Letters and digits alone, so that it stays well-formed however the text around is escaped.
+    const replace = Buffer.from(base64Core(placeholder, shift).replaceAll(/[+/]/g, 'A'));
+    return Array.from(new Set([find, urlSafe(find)]), (text) => ({
+      find: Buffer.from(text),
+      replace,
+      cycle: true,
+      escapes: true,
+      wraps: true,
+    }));
+  });
+
+const spaced = (hex: string, separator: string): Buffer =>
+  Buffer.from(separator === '' ? hex : (hex.match(/../g) ?? []).join(separator));
+
+const hexForms = (bytes: Buffer, placeholder: Buffer): readonly SecretForm[] =>
+  ['', ':', ' '].flatMap((separator) =>
+    [false, true].map((upper) => {
+      const hex = bytes.toString('hex');
+      return {
+        find: spaced(upper ? hex.toUpperCase() : hex, separator),
+        replace: spaced(placeholder.toString('hex'), separator),
+        cycle: separator === '',
+        escapes: true,
+        wraps: separator === '',
+      };
+    }),
+  );
+
+const textForms = (text: string, placeholder: string): readonly SecretForm[] => {
+  // What has line breaks may come with others, with none, or indented.
+  const wraps = /[\r\n]/.test(text);
+  const plain = wraps ? text.replaceAll(/[\r\n]+[ \t]*/g, '') : text;
+  const variants = plain.includes(' ') ? [plain, plain.replaceAll(' ', '+')] : [plain];
+  return variants.flatMap((variant) =>
+    piecesOf(Buffer.from(variant)).map((find, index) => ({
+      find,
+      replace: Buffer.from(index === 0 ? placeholder : ''),
+      cycle: false,
+      escapes: true,
+      wraps,
+    })),
+  );
+};
+
+const wideForms = (text: string, placeholder: string): readonly SecretForm[] =>
+  [false, true].flatMap((bigEndian) => {
+    const wide = (value: string): Buffer => {
+      const bytes = Buffer.from(value, 'utf16le');
+      return bigEndian ? bytes.swap16() : bytes;
+    };
+    return piecesOf(wide(text)).map((find, index) => ({
+      find,
+      replace: index === 0 ? wide(placeholder) : Buffer.alloc(0),
+      cycle: false,
+      escapes: false,
+      wraps: false,
+    }));
+  });
+
+/**
+ * All ways in which a secret is looked for: as it is, in base64 of both alphabets at each alignment,
+ * in hexadecimal, in UTF-16. Escapes and line breaks are the search's to see through.
+ */
+export const formsOf = ({ secret, placeholder }: ScrubPair): readonly SecretForm[] => {
+  const body = bodyOf(secret);
+  const escaped = JSON.stringify(body).slice(1, -1);
+  const replace = Buffer.from(placeholder);
+  // Files are often sent in base64 as a whole, and a key in a JSON file has its line breaks escaped.
+  const encoded = Array.from(new Set([body, escaped]), (variant) => Buffer.from(variant))
+    .flatMap(piecesOf)
+    .flatMap((piece) => [...base64Forms(piece, replace), ...hexForms(piece, replace)])
+    .filter(({ find }) => find.length >= MIN_ENCODED_CHARS);
+  return [...textForms(body, placeholder), ...encoded, ...wideForms(body, placeholder)];
+};
+
+const BREAK = /(?:\r\n?|\n|\\r|\\n|%0[ad])[ \t]*/gi;
+
+/** The filler for a form as it was spelt: as long as the form, broken into lines where that was. */
+const fillerFor = (form: SecretForm, spelt: Buffer): Buffer => {
+  const { find, replace } = form;
+  const filler = Buffer.alloc(find.length, replace.length === 0 ? 'x' : replace);
+  if (spelt.length === find.length) return filler;
+  const text = spelt.toString('latin1');
+  const parts: Buffer[] = [];
+  let given = 0;
+  let at = 0;
+  for (const { 0: found, index } of text.matchAll(BREAK)) {
+    const count = Math.min(index - at, filler.length - given);
+    parts.push(filler.subarray(given, given + count), spelt.subarray(index, index + found.length));
+    given += count;
+    at = index + found.length;
+  }
+  return Buffer.concat([...parts, filler.subarray(given)]);
+};
+
+export const needlesOf = (pair: ScrubPair, owner: number): readonly Needle[] =>
+  formsOf(pair).map((form) => ({
+    find: form.find,
+    replace: form.cycle ? (spelt) => fillerFor(form, spelt) : () => form.replace,
+    owner,
+    escapes: form.escapes,
+    wraps: form.wraps,
+  }));
