@@ -120,7 +120,8 @@ describe('connections that are not HTTP', () => {
         'web.test:9443',
         'plain.test',
         'other.test',
-        'private.test:5000',
+        '169.254.169.254',
+        '127.0.0.1:5999',
         '*.suffix.test:5000',
         'nothing.test:5000',
       ],
@@ -137,7 +138,6 @@ describe('connections that are not HTTP', () => {
         local('granted.test', 443, web),
         local('plain.test', 80, plain),
         local('other.test', 80, plain),
-        'private.test:5001:127.0.0.1:1',
         'nothing.test:5000:127.0.0.1:1',
       ],
       grants: [{ kind: 'bearer', hosts: ['granted.test'] }],
@@ -234,6 +234,15 @@ describe('connections that are not HTTP', () => {
         expect(await readAll(socket)).toBe('');
       });
       expect(event).toMatchObject({ verdict: 'allowed', code: 'egress.upstream-unreachable' });
+    });
+
+    it('reaches no private address that --resolve does not name', async () => {
+      const [event] = await recorded(1, async () => {
+        const socket = rig.relay.open('127.0.0.1:5999');
+        socket.write('\0raw');
+        expect(await readAll(socket)).toBe('');
+      });
+      expect(event).toMatchObject({ verdict: 'denied', code: 'egress.private-address' });
     });
 
     it('is cut before a placeholder leaves', async () => {
@@ -498,6 +507,19 @@ describe('connections that are not HTTP', () => {
         socket.destroy();
       });
       expect(event).toMatchObject({ host: 'plain.test', verdict: 'allowed' });
+    });
+
+    it('leads to no private address, whatever a rule says', async () => {
+      const [event] = await recorded(1, async () => {
+        const socket = toProxy(1080);
+        socket.write(Buffer.from([5, 1, 0]));
+        await readSome(socket, 2);
+        socket.write(Buffer.from([5, 1, 0, 1, 169, 254, 169, 254, 0, 80]));
+        await readSome(socket, 10);
+        const answer = await requestOn(socket, '/latest/meta-data', '169.254.169.254');
+        expect(answer.text).toContain('egress.private-address');
+      });
+      expect(event).toMatchObject({ verdict: 'denied', code: 'egress.private-address' });
     });
 
     it.each([
