@@ -140,18 +140,23 @@ describe('joinWebSocket', () => {
     expect(program.got()).toContain('03ea');
   });
 
-  it('lets a slow side hold the other back', async () => {
+  it.each(['program', 'server'] as const)('lets a slow %s hold the other back', async (slow) => {
     const { program, server, ours } = start();
-    program.stream.pause();
-    const part = plain('x'.repeat(60_000));
+    const [from, to, inner, outer] =
+      slow === 'program'
+        ? [server, program, ours[0], ours[1]]
+        : [program, server, ours[1], ours[0]];
+    to.stream.pause();
+    const text = 'x'.repeat(60_000);
+    const part = slow === 'program' ? plain(text) : masked(text);
     let taken = 0;
     for (let count = 0; count < 200; count += 1) {
-      if (server.stream.write(part)) taken += 1;
+      if (from.stream.write(part)) taken += 1;
       // oxlint-disable-next-line no-await-in-loop -- one after the other is what is tested
       await settled();
     }
-    expect(ours[1]?.isPaused()).toBe(true);
+    expect(outer?.isPaused()).toBe(true);
     expect(taken).toBeLessThan(20);
-    expect(ours[0]?.writableLength ?? 0).toBeLessThan(4 * part.length);
+    expect(inner?.writableLength ?? 0).toBeLessThan(4 * part.length);
   });
 });

@@ -46,8 +46,11 @@ type Way = {
   readonly from: Duplex;
   readonly to: Duplex;
   readonly flow: FrameFlow;
+  /** A close frame has gone by. */
   closed: boolean;
   ended: boolean;
+  /** Its stream is no more. */
+  gone: boolean;
 };
 
 /**
@@ -65,6 +68,7 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
       flow: join.outgoing,
       closed: false,
       ended: false,
+      gone: false,
     };
     const back: Way = {
       side: 'server',
@@ -73,6 +77,7 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
       flow: join.incoming,
       closed: false,
       ended: false,
+      gone: false,
     };
     const so = { bytesOut: 0, bytesIn: 0, hits: 0 };
     let result: WebSocketEnd | undefined;
@@ -164,10 +169,11 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
         linger();
       });
       from.once('close', () => {
+        way.gone = true;
         settle(way.ended || way.closed ? { type: 'closed' } : { type: 'broke', side });
         if (way.ended) to.end();
         else to.destroy();
-        if (program.closed && server.closed) finish();
+        if (out.gone && back.gone) finish();
         else linger();
       });
     }
