@@ -54,6 +54,8 @@ export const pump = (
     write(step.push(chunk));
   };
   source.on('data', onData);
+  // One that was looked into before is paused, and a listener alone does not wake it.
+  source.resume();
   source.once('end', () => {
     if (over || !write(step.end())) return;
     over = true;

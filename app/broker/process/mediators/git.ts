@@ -67,9 +67,11 @@ const judgePush = (
     by ??= verdict.words;
     refused.push(`${action} ${ref}`);
   }
-  const bound = rules.some((rule) => rule.operation === 'push' && rule.branch !== undefined);
-  if (refused.length === 0 && push.options.length > 0 && bound) {
-    // A forge's options merge, open and trigger: more than the refs that the rules have looked at.
+  // A forge's options merge, open and trigger: more than the refs that rules by branch look at.
+  const free =
+    judgeGit(rules, { operation: 'push', ...to, repository }).verdict === 'allow' &&
+    rules.every((rule) => rule.verdict === 'allow' || rule.branch === undefined);
+  if (refused.length === 0 && push.options.length > 0 && !free) {
     refused.push('use push options');
     by = 'rules by branch do not cover push options';
   }
