@@ -126,7 +126,8 @@ export const openCapture = (
     const options = { allowHalfOpen: true, noDelay: true };
     const server = createServer(options, (socket) => onConnection(socket, family));
     server.on('error', onFailure);
-    server.listen({ fd, backlog: MAX_BACKLOG, exclusive: true });
+    // Beside a descriptor, Node takes the backlog as an argument alone.
+    server.listen({ fd, exclusive: true }, MAX_BACKLOG);
     return server;
   };
   const servers = descriptors.map((fd, at) => listen(fd, families[at] ?? 4));

@@ -12,7 +12,7 @@ export const HANDOVER_MS = 5000;
 /** Where relays hand over the sockets they listen on: one message of one byte with the descriptors (unix(7), SCM_RIGHTS). */
 export type Handover = {
   readonly server: Server;
-  /** The descriptors of the next message in order, which the caller owns; none where nothing fit came in time. */
+  /** The descriptors of the next message, which the caller owns; none where it is out of order or does not come in time. */
   readonly take: () => Promise<readonly number[]>;
   readonly close: () => void;
 };
@@ -29,26 +29,32 @@ export const createHandover = (native: NativeSockets, clock: Clock): Handover =>
     const fd = descriptorOf(socket);
     const message = fd === undefined ? undefined : native.receive(fd);
     if (message === undefined) return undefined;
+    connections.delete(socket);
     socket.destroy();
+    // Nothing but an end: its relay died before it sent anything.
+    if (message.bytes === 0) return undefined;
     if (message.bytes === 1 && !message.truncated) return message.descriptors;
     closeDescriptors(message.descriptors);
     return [];
   };
-  const receiveAny = (): readonly number[] => {
+  const receiveAny = (): readonly number[] | undefined => {
     for (const socket of connections) {
       const descriptors = receive(socket);
-      if (descriptors !== undefined && descriptors.length > 0) return descriptors;
+      if (descriptors !== undefined) return descriptors;
     }
-    return [];
+    return undefined;
   };
 
   // Never read by Node, which would throw descriptors away.
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => undefined);
-    if (connections.size >= MAX_HANDOVERS) {
-      socket.destroy();
-      return;
-    }
+    // The oldest is the likeliest to be a dead relay's: unread, a connection does not show its end.
+    if (connections.size >= MAX_HANDOVERS)
+      for (const oldest of connections) {
+        connections.delete(oldest);
+        oldest.destroy();
+        break;
+      }
     connections.add(socket);
     const cancel = clock.after(HANDOVER_MS, () => socket.destroy());
     socket.once('close', () => {
@@ -62,7 +68,7 @@ export const createHandover = (native: NativeSockets, clock: Clock): Handover =>
     server,
     take: async () => {
       const found = receiveAny();
-      if (found.length > 0) return found;
+      if (found !== undefined) return found;
       // The relay sends before it greets, but its connection may be accepted a moment after the greeting was read.
       return new Promise((resolve) => {
         const settle = (descriptors: readonly number[]): void => {
@@ -72,7 +78,7 @@ export const createHandover = (native: NativeSockets, clock: Clock): Handover =>
         };
         const arrived = (): void => {
           const descriptors = receiveAny();
-          if (descriptors.length > 0) settle(descriptors);
+          if (descriptors !== undefined) settle(descriptors);
         };
         const cancel = clock.after(HANDOVER_MS, () => settle([]));
         arrivals.add(arrived);

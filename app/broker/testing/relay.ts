@@ -35,9 +35,9 @@ export const dnsQuery = (name: string, type = 1, id = 0x1234): Buffer => {
   return Buffer.concat([head, ...parts, Buffer.from([0, type >> 8, type & 255, 0, 1])]);
 };
 
-/** The descriptor of a listening server. */
-export const listeningDescriptor = (server: Server): number => {
-  const handle = Reflect.get(server, '_handle') as { readonly fd: number };
+/** The descriptor behind a socket or server. */
+export const descriptorOfHandle = (owner: Server | Socket): number => {
+  const handle = Reflect.get(owner, '_handle') as { readonly fd: number };
   return handle.fd;
 };
 
@@ -50,7 +50,10 @@ const nextSource = (): string => {
   return `127.${String(64 + (connections >> 16))}.${String((connections >> 8) & 255)}.${String(connections & 255)}`;
 };
 
-export const connectRelay = async (linkFolder: string): Promise<TestRelay> => {
+/** The relay's questions and reports alone. */
+export const connectLink = async (
+  linkFolder: string,
+): Promise<Pick<TestRelay, 'session' | 'post' | 'close'>> => {
   const session = connect('http://glovebox', {
     createConnection: () => createConnection(join(linkFolder, 'link.sock')),
     settings: { enablePush: false },
@@ -73,12 +76,19 @@ export const connectRelay = async (linkFolder: string): Promise<TestRelay> => {
       stream.on('close', () => resolve({ status, body: Buffer.concat(parts) }));
       stream.end(body);
     });
+  return { session, post, close: () => session.destroy() };
+};
+
+export const HELLO = Buffer.from('{"version":"1"}');
+
+export const connectRelay = async (linkFolder: string): Promise<TestRelay> => {
+  const { session, post, close } = await connectLink(linkFolder);
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const carrier = await handOver(linkFolder, [listeningDescriptor(server)]);
+  const carrier = await handOver(linkFolder, [descriptorOfHandle(server)]);
   server.close();
-  await post('/hello', 'application/json', Buffer.from('{"version":"1"}'));
+  await post('/hello', 'application/json', HELLO);
   carrier.destroy();
   return {
     session,
@@ -98,6 +108,6 @@ export const connectRelay = async (linkFolder: string): Promise<TestRelay> => {
       if (body.length < 20 || body.readUInt16BE(6) !== 1) throw new Error(`no address for ${name}`);
       return Array.from(body.subarray(body.length - 4)).join('.');
     },
-    close: () => session.destroy(),
+    close,
   };
 };
