@@ -161,6 +161,7 @@ describe('connections that are not HTTP', () => {
         const socket = await rig.tcp('raw.test', 5000);
         socket.write('\0\x01hello');
         expect((await readSome(socket, 7)).toString('latin1')).toBe('\0\x01hello');
+        await rig.until(() => rig.opened.some(({ host }) => host === 'raw.test'), 'its notice');
         socket.end('bye');
         expect(await readAll(socket)).toBe('bye');
       });

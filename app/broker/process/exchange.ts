@@ -11,12 +11,15 @@ import type { Refusal } from './refuse.ts';
 /** How long a record waits for the name of its program, in milliseconds; the request itself never waits. */
 export const PROGRAM_WAIT_MS = 300;
 
+/** How long a request is under way before the live view is told of it, in milliseconds: most have their record by then. */
+export const OPEN_AFTER_MS = 25;
+
 /** What an egress record says beside id, time and duration. */
 export type EgressFacts = Omit<EgressDraft, 'kind' | 'at' | 'id' | 'durationMs' | 'program'>;
 
 /** One attempt to leave, from its beginning to its one record. */
 export type Exchange = {
-  /** Tells the live view that the request has begun. */
+  /** Tells the live view that the request has begun, unless it is over within `OPEN_AFTER_MS`. */
   readonly open: () => void;
   readonly set: (facts: Partial<EgressFacts>) => void;
   readonly facts: () => EgressFacts;
@@ -53,18 +56,38 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
   const process = randomId(6);
   let count = 0;
 
+  // One timer for all that began since it was set: a timer and a notice for each would cost more than the request.
+  let begun: (() => void)[] = [];
+  const openLater = (tell: () => void): void => {
+    begun.push(tell);
+    if (begun.length > 1) return;
+    clock.after(OPEN_AFTER_MS, () => {
+      const due = begun;
+      begun = [];
+      for (const one of due) one();
+    });
+  };
+
   const inTime = (program: Promise<Program | undefined>): Promise<Program | undefined> =>
     Promise.race([program, sleep(clock, PROGRAM_WAIT_MS).then(() => undefined)]);
 
-  const clean = (facts: EgressFacts): EgressFacts => ({
-    ...facts,
-    host: redact(facts.host),
-    ...(facts.path === undefined ? {} : { path: redact(facts.path).slice(0, MAX_URL_PATH_CHARS) }),
-    ...(facts.detail === undefined
-      ? {}
-      : { detail: redact(facts.detail).slice(0, MAX_MESSAGE_CHARS) }),
-    ...(facts.method === undefined ? {} : { method: redact(facts.method).slice(0, 32) }),
-  });
+  /** Nearly every record holds no secret: one search over all of it says so. */
+  const holdsNone = ({ host, path, method, detail }: EgressFacts): boolean => {
+    const told = `${host}\n${path ?? ''}\n${method ?? ''}\n${detail ?? ''}`;
+    return redact(told) === told;
+  };
+  const clean = (facts: EgressFacts): EgressFacts => {
+    const safe = holdsNone(facts) ? (text: string): string => text : redact;
+    return {
+      ...facts,
+      host: safe(facts.host),
+      ...(facts.path === undefined ? {} : { path: safe(facts.path).slice(0, MAX_URL_PATH_CHARS) }),
+      ...(facts.detail === undefined
+        ? {}
+        : { detail: safe(facts.detail).slice(0, MAX_MESSAGE_CHARS) }),
+      ...(facts.method === undefined ? {} : { method: safe(facts.method).slice(0, 32) }),
+    };
+  };
 
   return {
     begin: (initial, program) => {
@@ -87,7 +110,10 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
         ...(known === undefined ? {} : { program: known }),
       });
       return {
-        open: () => open(draft()),
+        open: () =>
+          openLater(() => {
+            if (!finished) open(draft());
+          }),
         set: (more) => {
           facts = { ...facts, ...more };
         },
