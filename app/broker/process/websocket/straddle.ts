@@ -1,8 +1,7 @@
+import type { Needle } from '../needles.ts';
+
 /** A secret in one spelling, and what stands there instead. */
-export type Sought = {
-  readonly find: Buffer;
-  readonly replace: Buffer | ((spelt: Buffer) => Buffer);
-};
+export type Sought = Pick<Needle, 'find' | 'replace'>;
 
 /** Fewest bytes of a secret that count as a part of it, where it is cut by the border of a message. */
 export const MIN_PART_BYTES = 6;
@@ -31,7 +30,7 @@ export type Straddle = {
 };
 
 const replacementOf = ({ find, replace }: Sought): Buffer => {
-  const by = typeof replace === 'function' ? replace(find) : replace;
+  const by = replace(find);
   return by.length === 0 ? Buffer.alloc(find.length, '*') : Buffer.alloc(find.length, by);
 };
 
