@@ -223,3 +223,47 @@ describe('an owner', () => {
     expect(isAlive({ ...thisOwner(), namespace: 'pid:[1]', pid: 2 ** 22 + 1 })).toBe(true);
   });
 });
+
+describe('git inside', () => {
+  const settings = (grants: readonly CredentialGrant[]): Record<string, string> => {
+    const env = unwrap(sandboxEnvironment(ID, 'shell', grants));
+    return Object.fromEntries(
+      Array.from({ length: Number(env['GIT_CONFIG_COUNT']) }, (_, at) => [
+        env[`GIT_CONFIG_KEY_${String(at)}`] ?? '',
+        env[`GIT_CONFIG_VALUE_${String(at)}`] ?? '',
+      ]),
+    );
+  };
+
+  it('trusts the project, whoever owns it', () => {
+    expect(settings([])).toEqual({ 'safe.directory': '*' });
+  });
+
+  it('asks for a login where a grant can give one, and prints its placeholder from the variable', () => {
+    const forge = grantOf({ kind: 'github', hosts: ['forge.test:8443', '*.forge.test'] });
+    const found = settings([forge, grantOf({ name: 'other' })]);
+    expect(Object.keys(found)).toEqual([
+      'safe.directory',
+      'credential.https://forge.test:8443.username',
+      'credential.https://forge.test:8443.helper',
+      'credential.https://*.forge.test.username',
+      'credential.https://*.forge.test.helper',
+    ]);
+    const env = unwrap(sandboxEnvironment(ID, 'shell', [forge]));
+    const fill = (url: string): string =>
+      execFileSync('git', ['credential', 'fill'], {
+        input: `url=${url}\n\n`,
+        env: { ...env, PATH: process.env['PATH'], HOME: tmpdir(), GIT_TERMINAL_PROMPT: '0' },
+        encoding: 'utf8',
+        stdio: ['pipe', 'pipe', 'ignore'],
+      });
+    for (const url of ['https://forge.test:8443/me/it.git', 'https://git.forge.test/me/it.git']) {
+      expect(fill(url)).toContain(`username=x-access-token\npassword=${forge.placeholder}\n`);
+    }
+    expect(fill('https://me@forge.test:8443/me/it')).toContain(
+      `username=me\npassword=${forge.placeholder}\n`,
+    );
+    expect(() => fill('https://elsewhere.test/me/it.git')).toThrow(/failed/i);
+    expect(JSON.stringify(found)).not.toContain(forge.placeholder);
+  });
+});

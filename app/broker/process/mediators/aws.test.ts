@@ -1,8 +1,7 @@
-import { createHash, createHmac } from 'node:crypto';
-import { SignatureV4 } from '@smithy/signature-v4';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createManualClock, unwrap } from '../../../kit/index.ts';
+import { signForAws, type AwsAsk, type AwsKeys } from '../../testing/aws-signer.ts';
 import { bookOf, grantFor, requestTo } from '../../testing/mediation.ts';
 import type { HeaderPairs } from '../inject.ts';
 import type { Mediation } from '../mediate.ts';
@@ -15,71 +14,6 @@ const REAL_SECRET = 'realREAL/real+REALrealREALrealREALreal01';
 const REAL_TOKEN = 'real-session-token-0123456789abcdef';
 const NOW = Date.parse('2026-03-04T05:06:07Z');
 
-/** What AWS's own signer for JavaScript asks for, over Node's own crypto. */
-class Sha256 {
-  readonly #hash;
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash =
-      secret === undefined
-        ? createHash('sha256')
-        : createHmac(
-            'sha256',
-            typeof secret === 'string' ? secret : Buffer.from(secret as Uint8Array),
-          );
-  }
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(typeof data === 'string' ? data : Buffer.from(data as Uint8Array));
-  }
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(new Uint8Array(this.#hash.digest()));
-  }
-  reset(): void {}
-}
-
-type Keys = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
-type Ask = {
-  readonly method?: string;
-  readonly url: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-  readonly service?: string;
-  readonly at?: number;
-};
-
-/** Signs with the independent implementation, as a client inside would, or as AWS would check it. */
-const signed = async (
-  { method = 'GET', url, headers = {}, body, service = 's3', at = NOW }: Ask,
-  keys: Keys,
-  unsignable: readonly string[] = [],
-): Promise<HeaderPairs> => {
-  const { hostname, port, host, searchParams } = new URL(url);
-  const path = /^https:\/\/[^/]+([^?]*)/.exec(url)?.[1] ?? '/';
-  const query: Record<string, string[]> = {};
-  for (const name of searchParams.keys()) query[name] = searchParams.getAll(name);
-  const signer = new SignatureV4({
-    credentials: keys,
-    region: 'eu-west-1',
-    service,
-    sha256: Sha256,
-    uriEscapePath: service !== 's3',
-    applyChecksum: service === 's3',
-  });
-  const request = await signer.sign(
-    {
-      method,
-      protocol: 'https:',
-      hostname,
-      ...(port === '' ? {} : { port: Number(port) }),
-      path,
-      query,
-      headers: { host, ...headers },
-      ...(body === undefined ? {} : { body }),
-    },
-    { signingDate: new Date(at), unsignableHeaders: new Set(unsignable) },
-  );
-  return Object.entries(request.headers);
-};
-
 const secretOf = (token?: string): string =>
   `${REAL_ID}:${REAL_SECRET}${token === undefined ? '' : `:${token}`}`;
 
@@ -89,15 +23,17 @@ const setUp = (token?: string, now = NOW) => {
   const part = (name: string): string | undefined =>
     grant.parts.find((other) => other.name === name)?.placeholder;
   const sessionToken = part('session-token');
-  const keys: Keys = {
+  const keys: AwsKeys = {
     accessKeyId: grant.placeholder,
     secretAccessKey: part('secret-access-key') ?? '',
     ...(sessionToken === undefined ? {} : { sessionToken }),
   };
   const clock = createManualClock(now);
   const mediator = createAwsMediator(bookOf(grant, secret), clock);
-  const ask = async (what: Ask, by: Keys = keys) => {
-    const headers = (await signed(what, by)).filter(([name]) => name !== 'host');
+  const ask = async (what: AwsAsk, by: AwsKeys = keys) => {
+    const headers = (await signForAws({ at: NOW, ...what }, by)).filter(
+      ([name]) => name !== 'host',
+    );
     return mediator(
       requestTo(what.url, {
         method: what.method ?? 'GET',
@@ -117,7 +53,7 @@ const released = async (mediation: Mediation, body: string): Promise<HeaderPairs
 const valueOf = (headers: HeaderPairs, name: string): string | undefined =>
   headers.find(([other]) => other.toLowerCase() === name)?.[1];
 
-const ASKS: readonly (readonly [string, Ask])[] = [
+const ASKS: readonly (readonly [string, AwsAsk])[] = [
   ['an object', { url: 'https://bucket.s3.eu-west-1.amazonaws.com/a/b.txt' }],
   ['an odd key', { url: 'https://s3.eu-west-1.amazonaws.com/b/%E2%82%AC%20%28x%29//y%2Bz~' }],
   [
@@ -185,11 +121,14 @@ describe('a request signed by AWS’s own code', () => {
         (await send(ask)) ?? { ok: false, error: { code: 'x', message: '' } },
       );
       const headers = await released(mediation, ask.body ?? '');
-      const expected = await signed(ask, {
-        accessKeyId: REAL_ID,
-        secretAccessKey: REAL_SECRET,
-        ...(token === undefined ? {} : { sessionToken: token }),
-      });
+      const expected = await signForAws(
+        { at: NOW, ...ask },
+        {
+          accessKeyId: REAL_ID,
+          secretAccessKey: REAL_SECRET,
+          ...(token === undefined ? {} : { sessionToken: token }),
+        },
+      );
       expect(valueOf(headers, 'authorization')).toBe(valueOf(expected, 'authorization'));
       expect(valueOf(headers, 'x-amz-security-token')).toBe(token);
       expect(mediation.used).toEqual([grant]);
@@ -261,7 +200,7 @@ describe('a request that is not signed with the sandbox’s pair', () => {
     ['another query', (text: string) => text, `${url}?acl`],
   ])('is refused with %s', async (_, change, other) => {
     const { keys, mediator } = setUp();
-    const headers = (await signed({ url }, keys)).filter(([name]) => name !== 'host');
+    const headers = (await signForAws({ url, at: NOW }, keys)).filter(([name]) => name !== 'host');
     const request = requestTo(other, {
       headers: headers.map(([name, value]) => [name, change(value)]),
     });
@@ -288,7 +227,7 @@ describe('a request that is not signed with the sandbox’s pair', () => {
   it('is left to the plain way at a host of no grant, without TLS, and with another’s pair', async () => {
     const { keys, mediator, ask } = setUp();
     for (const other of ['https://amazonaws.com.evil.test/', 'http://b.s3.amazonaws.com/k']) {
-      const headers = await signed({ url: other }, keys);
+      const headers = await signForAws({ url: other, at: NOW }, keys);
       expect(mediator(requestTo(other, { headers }))).toBeUndefined();
     }
     expect(
@@ -300,7 +239,7 @@ describe('a request that is not signed with the sandbox’s pair', () => {
     const { keys, grant } = setUp();
     const narrowed = { ...grant, scope: { methods: ['PUT'] } };
     const mediator = createAwsMediator(bookOf(narrowed, secretOf()), createManualClock(NOW));
-    const headers = (await signed({ url }, keys)).filter(([name]) => name !== 'host');
+    const headers = (await signForAws({ url, at: NOW }, keys)).filter(([name]) => name !== 'host');
     expect(mediator(requestTo(url, { headers }))).toBeUndefined();
   });
 
@@ -327,7 +266,7 @@ describe('the time of a signature', () => {
 
   it('fits its scope', async () => {
     const { keys, mediator } = setUp();
-    const headers = (await signed({ url }, keys)).filter(([name]) => name !== 'host');
+    const headers = (await signForAws({ url, at: NOW }, keys)).filter(([name]) => name !== 'host');
     const change = (value: string): HeaderPairs =>
       headers.map(([name, old]) => [name, name === 'x-amz-date' ? value : old]);
     for (const value of ['', '20260305T050607Z', '2026-03-04', '20261399T050607Z']) {
