@@ -51,6 +51,11 @@ const startServer = async (): Promise<{
       );
       return;
     }
+    if (url === '/never') return;
+    if (url === '/hang-up') {
+      socket.destroy();
+      return;
+    }
     if (url === '/frames') {
       // Raw frames of the test's choice, right behind the handshake.
       sockets.handleUpgrade(request, socket, head, (ws) => {
@@ -362,6 +367,18 @@ describe('WebSockets over HTTP/1.1', () => {
       code: 'egress.websocket-handshake',
       status: 502,
     });
+  });
+
+  it('says which side broke off while the handshake was under way', async () => {
+    await expect(open('/hang-up')).rejects.toThrow('502');
+    expect(await recordOf('/hang-up')).toMatchObject({ code: 'egress.upstream-broke' });
+    const socket = await rig.tls(HOST);
+    const opening = openOn(socket, '/never');
+    opening.catch(() => undefined);
+    await rig.until(() => up.handshakes.some(({ url }) => url === '/never'), 'the handshake');
+    socket.destroy();
+    await expect(opening).rejects.toThrow();
+    expect(await recordOf('/never')).toMatchObject({ code: 'egress.aborted' });
   });
 
   it('gives what the server says at once after its 101', async () => {
