@@ -61,6 +61,27 @@ const SHOTS: readonly Shot[] = [
     },
   },
   {
+    name: 'start-narrowed',
+    fixture: 'full',
+    act: async (page) => {
+      await pick(page);
+      await page.getByTestId('grant-edit').first().click();
+      await page.getByTestId('grant-methods').fill('get, POST');
+      await page.getByTestId('grant-paths').fill('/v1/*');
+      await page.getByTestId('grant-sites').fill('cookie');
+      for (const [verdict, host] of [
+        ['allow', 'docs.example.com'],
+        ['passThrough', 'pinned.example.com'],
+        ['deny', 'paste.example.com'],
+      ] as const) {
+        await page.getByTestId('rule-verdict').selectOption(verdict);
+        await page.getByTestId('allow-add').fill(host);
+        await page.getByTestId('allow-add').press('Enter');
+      }
+      await page.getByTestId('rule-verdict').selectOption('passThrough');
+    },
+  },
+  {
     name: 'start-no-credentials',
     fixture: 'empty',
     act: async (page) => {
@@ -158,6 +179,18 @@ const SHOTS: readonly Shot[] = [
       await page.getByTestId('credential-save').click();
     },
   },
+  ...['aws', 'google-service-account', 'oauth-refresh', 'json'].map((kind): Shot => ({
+    name: `credential-add-${kind}`,
+    fixture: 'quiet',
+    hash: '#/credentials',
+    act: async (page) => {
+      await page.getByTestId('add-credential-button').click();
+      await page.getByLabel('Kind').selectOption(kind);
+      if (kind === 'aws') await page.getByTestId('credential-save').click();
+      if (kind === 'google-service-account')
+        await page.getByTestId('credential-secret').fill('{"type":\n"service_account"}');
+    },
+  })),
   {
     name: 'credential-remove',
     fixture: 'quiet',

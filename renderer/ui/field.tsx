@@ -9,7 +9,37 @@ type Common = {
   readonly error?: string | undefined;
 };
 
-/** A label, its control and, below, a hint or what is wrong. */
+/** A label, what belongs to it, and below a hint or what is wrong. */
+const Frame = ({
+  id,
+  label,
+  hint,
+  error,
+  children,
+}: Common & { readonly id: string; readonly children: ReactNode }): ReactNode => {
+  const below = error ?? hint;
+  return (
+    <div className={styles.field}>
+      <label className={styles.label} htmlFor={id}>
+        {label}
+      </label>
+      {children}
+      {below !== undefined && (
+        <p id={`${id}-below`} className={error === undefined ? styles.hint : styles.error}>
+          {below}
+        </p>
+      )}
+    </div>
+  );
+};
+
+const marksOf = (id: string, { hint, error }: Pick<Common, 'hint' | 'error'>) => ({
+  id,
+  'aria-invalid': error !== undefined || undefined,
+  'aria-describedby': (error ?? hint) === undefined ? undefined : `${id}-below`,
+});
+
+/** One line of text. */
 export const TextField = ({
   label,
   hint,
@@ -23,28 +53,39 @@ export const TextField = ({
     readonly inputRef?: Ref<HTMLInputElement>;
   }): ReactNode => {
   const id = useId();
-  const below = error ?? hint;
   return (
-    <div className={styles.field}>
-      <label className={styles.label} htmlFor={id}>
-        {label}
-      </label>
+    <Frame id={id} label={label} hint={hint} error={error}>
       <input
         spellCheck={false}
         autoComplete="off"
         {...rest}
         ref={inputRef}
-        id={id}
         className={cx(styles.input, mono && styles.mono)}
-        aria-invalid={error !== undefined || undefined}
-        aria-describedby={below === undefined ? undefined : `${id}-below`}
+        {...marksOf(id, { hint, error })}
       />
-      {below !== undefined && (
-        <p id={`${id}-below`} className={error === undefined ? styles.hint : styles.error}>
-          {below}
-        </p>
-      )}
-    </div>
+    </Frame>
+  );
+};
+
+/** A file's text, pasted; it is not shown, as it holds a secret. */
+export const FileField = ({
+  label,
+  hint,
+  error,
+  ...rest
+}: Common & Omit<ComponentProps<'textarea'>, 'className' | 'id' | 'ref'>): ReactNode => {
+  const id = useId();
+  return (
+    <Frame id={id} label={label} hint={hint} error={error}>
+      <textarea
+        spellCheck={false}
+        autoComplete="off"
+        rows={4}
+        {...rest}
+        className={cx(styles.input, styles.mono, styles.file)}
+        {...marksOf(id, { hint, error })}
+      />
+    </Frame>
   );
 };
 
@@ -56,25 +97,15 @@ export const SelectField = ({
   ...rest
 }: Common & Omit<ComponentProps<'select'>, 'className' | 'id'>): ReactNode => {
   const id = useId();
-  const below = error ?? hint;
   return (
-    <div className={styles.field}>
-      <label className={styles.label} htmlFor={id}>
-        {label}
-      </label>
+    <Frame id={id} label={label} hint={hint} error={error}>
       <select
         {...rest}
-        id={id}
         className={cx(styles.input, styles.select)}
-        aria-describedby={below === undefined ? undefined : `${id}-below`}
+        {...marksOf(id, { hint, error })}
       >
         {children}
       </select>
-      {below !== undefined && (
-        <p id={`${id}-below`} className={error === undefined ? styles.hint : styles.error}>
-          {below}
-        </p>
-      )}
-    </div>
+    </Frame>
   );
 };

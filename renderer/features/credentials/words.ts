@@ -1,29 +1,70 @@
 import type { CredentialSummary } from '../../../app/contract/index.ts';
 import { hostWords } from '../../ui/words.ts';
 
-/** Kinds by the name a person knows. */
+/** Kinds by the name a person knows; those that name a place without it. */
 export const KIND_WORDS: Readonly<Record<string, string>> = {
   anthropic: 'Anthropic',
   openai: 'OpenAI',
   gemini: 'Google Gemini',
+  openrouter: 'OpenRouter',
+  huggingface: 'Hugging Face',
   github: 'GitHub',
+  gitlab: 'GitLab',
   npm: 'npm',
+  pypi: 'PyPI',
+  cargo: 'crates.io',
+  aws: 'AWS key pair',
+  'google-service-account': 'Google service account',
+  'oauth-refresh': 'OAuth refresh token',
+  postgres: 'PostgreSQL password',
   bearer: 'Bearer token',
   basic: 'User and password',
+  header: 'Another header',
+  query: 'Query parameter',
+  path: 'Part of the path',
+  json: 'Field of a JSON body',
+  form: 'Field of a form',
 };
 
-export const kindWords = (kind: string): string =>
-  kind.startsWith('header:')
-    ? `Header ${kind.slice('header:'.length)}`
-    : (KIND_WORDS[kind] ?? kind);
+const PLACE_WORDS: Readonly<Record<string, (name: string) => string>> = {
+  header: (name) => `the ${name} header`,
+  query: (name) => `the query parameter ${name}`,
+  path: (name) => `the path behind ${name}`,
+  json: (name) => `the JSON field ${name}`,
+  form: (name) => `the form field ${name}`,
+};
+
+/** Where a kind that names its place puts the secret; undefined for the others. */
+const placeWords = (kind: string): string | undefined => {
+  const colon = kind.indexOf(':');
+  return colon < 0 ? undefined : PLACE_WORDS[kind.slice(0, colon)]?.(kind.slice(colon + 1));
+};
+
+export const kindWords = (kind: string): string => {
+  const place = placeWords(kind);
+  if (place === undefined) return KIND_WORDS[kind] ?? kind;
+  const words = place.replace(/^the /, '');
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+};
+
+/** What narrows a grant beside its hosts. */
+export type Narrowing = {
+  readonly methods?: readonly string[] | undefined;
+  readonly paths?: readonly string[] | undefined;
+  readonly sites?: readonly string[] | undefined;
+};
 
 /** What a grant would allow, in plain words: `any request to api.anthropic.com`. */
-export const scopeWords = (credential: CredentialSummary, hosts: readonly string[]): string => {
+export const scopeWords = (
+  credential: Pick<CredentialSummary, 'kind'>,
+  hosts: readonly string[],
+  { methods, paths, sites }: Narrowing = {},
+): string => {
   if (hosts.length === 0) return 'for no host yet';
   const shown = hosts.slice(0, 3).map(hostWords).join(', ');
   const more = hosts.length > 3 ? ` and ${hosts.length - 3} more` : '';
-  const how = credential.kind.startsWith('header:')
-    ? ` in the ${credential.kind.slice('header:'.length)} header`
-    : '';
-  return `any request to ${shown}${more}${how}`;
+  const what = methods === undefined ? 'any request' : `${methods.join(', ')} requests`;
+  const where = paths === undefined ? '' : ` on ${paths.join(', ')}`;
+  const place = sites === undefined ? placeWords(credential.kind) : sites.join(', ');
+  return `${what} to ${shown}${more}${where}${place === undefined ? '' : ` in ${place}`}`;
 };

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { StartRequest, type CredentialSummary } from '../../../app/contract/index.ts';
-import { EMPTY_DRAFT, hostRuleProblem, startBlocks, suggestGrants, toRequest } from './draft.ts';
+import {
+  EMPTY_DRAFT,
+  hostRuleProblem,
+  methodProblem,
+  pathProblem,
+  siteProblem,
+  startBlocks,
+  suggestGrants,
+  toRequest,
+} from './draft.ts';
 
 const credential = (name: string, kind: string, hosts: string[] = []): CredentialSummary => ({
   name,
@@ -27,6 +36,45 @@ describe('start draft', () => {
       title: 'fix tests',
       network: { default: 'deny' },
     });
+  });
+
+  it('asks for what narrows a grant, and for hosts refused and passed through', () => {
+    const draft = {
+      ...EMPTY_DRAFT,
+      deny: ['no.test'],
+      passThrough: ['pinned.test'],
+      grants: {
+        internal: {
+          on: true,
+          hosts: ['a.test'],
+          methods: ['GET'],
+          paths: ['/v1/*'],
+          sites: [],
+        },
+      },
+    };
+    const request = StartRequest.parse(toRequest(draft, '/home/me/p', [other], undefined));
+    expect(request.grants).toEqual([
+      { credential: 'internal', hosts: ['a.test'], methods: ['GET'], paths: ['/v1/*'] },
+    ]);
+    expect(request.network).toMatchObject({ deny: ['no.test'], passThrough: ['pinned.test'] });
+  });
+
+  it.each([
+    [methodProblem, 'get', true],
+    [methodProblem, 'TRACE', false],
+    [methodProblem, 'G3T', false],
+    [pathProblem, '/v1/*', true],
+    [pathProblem, '/v1/**', true],
+    [pathProblem, 'v1', false],
+    [pathProblem, '/v1*', false],
+    [pathProblem, '/a?b', false],
+    [pathProblem, '/a/../b', false],
+    [siteProblem, 'header:x-key', true],
+    [siteProblem, 'path', true],
+    [siteProblem, 'cookie', false],
+  ])('%o takes “%s”: %s', (problemOf, text, fine) => {
+    expect(problemOf(text) === undefined).toBe(fine);
   });
 
   it('switches the fitting credential on once, and never one the user switched off', () => {

@@ -1,20 +1,25 @@
-import type {
-  AssistantInfo,
-  AssistantName,
-  CredentialSummary,
-  HostStatus,
-  Limits,
-  NetworkDefault,
-  Preset,
-  ProjectInspection,
-  StartRequest,
-  WorkspaceMode,
+import {
+  MethodText,
+  type AssistantInfo,
+  type AssistantName,
+  type CredentialSummary,
+  type HostStatus,
+  type Limits,
+  type NetworkDefault,
+  type Preset,
+  type ProjectInspection,
+  type StartRequest,
+  type WorkspaceMode,
 } from '../../../app/contract/index.ts';
 
-/** Whether one credential goes along, and for which hosts where the user changed them. */
+/** Whether one credential goes along, and for what where the user changed it. */
 export type GrantDraft = {
   readonly on: boolean;
   readonly hosts: readonly string[] | undefined;
+  /** Absent or empty: not narrowed. */
+  readonly methods?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly sites?: readonly string[];
   /** Switched on by us for the chosen assistant; goes when another is chosen. */
   readonly suggested?: boolean;
 };
@@ -27,6 +32,9 @@ export type Draft = {
   readonly network: NetworkDefault;
   readonly presets: readonly Preset[];
   readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** Hosts whose TLS is passed on unopened. */
+  readonly passThrough: readonly string[];
   /** Undefined: the default for this machine. */
   readonly limits: Limits | undefined;
   readonly hide: readonly string[];
@@ -41,6 +49,8 @@ export const EMPTY_DRAFT: Draft = {
   network: 'deny',
   presets: ['assistant', 'registries'],
   allow: [],
+  deny: [],
+  passThrough: [],
   limits: undefined,
   hide: [],
   show: [],
@@ -88,6 +98,32 @@ export const hostRuleProblem = (text: string): string | undefined => {
   }
   return undefined;
 };
+
+/** What is wrong with a method as typed. */
+export const methodProblem = (text: string): string | undefined => {
+  if (!MethodText.safeParse(text.toUpperCase()).success)
+    return 'Methods are words, as GET or POST.';
+  return ['TRACE', 'TRACK', 'CONNECT'].includes(text.toUpperCase())
+    ? `${text.toUpperCase()} is never passed on.`
+    : undefined;
+};
+
+/** What is wrong with a path pattern as typed. The host parses it again. */
+export const pathProblem = (text: string): string | undefined => {
+  if (!text.startsWith('/')) return 'A path begins with a slash.';
+  if (/[?#]/.test(text)) return 'Only the path, without what follows “?” or “#”.';
+  const parts = text.slice(1).split('/');
+  if (parts.some((part) => part.includes('*') && part !== '*' && part !== '**')) {
+    return 'A star stands for a whole part: * for one, ** for any number.';
+  }
+  return parts.some((part) => part === '.' || part === '..') ? 'No “.” or “..” parts.' : undefined;
+};
+
+/** What is wrong with a place as typed. The host knows which places a kind has. */
+export const siteProblem = (text: string): string | undefined =>
+  /^(?:bearer|basic|path(?::.+)?|(?:header|query|json|form):.+)$/.test(text)
+    ? undefined
+    : 'Write bearer, basic, header:NAME, query:NAME, path, json:POINTER or form:NAME.';
 
 /** The hosts a grant would be for. */
 export const hostsOf = (credential: CredentialSummary, grant: GrantDraft | undefined) =>
@@ -151,14 +187,21 @@ export const toRequest = (
   grants: credentials
     .filter(({ name }) => draft.grants[name]?.on === true)
     .map(({ name }) => {
-      const hosts = draft.grants[name]?.hosts;
-      return hosts === undefined ? { credential: name } : { credential: name, hosts: [...hosts] };
+      const { hosts, methods = [], paths = [], sites = [] } = draft.grants[name] ?? {};
+      return {
+        credential: name,
+        ...(hosts === undefined ? {} : { hosts: [...hosts] }),
+        ...(methods.length === 0 ? {} : { methods: [...methods] }),
+        ...(paths.length === 0 ? {} : { paths: [...paths] }),
+        ...(sites.length === 0 ? {} : { sites: [...sites] }),
+      };
     }),
   network: {
     default: draft.network,
     presets: [...draft.presets],
     allow: [...draft.allow],
-    deny: [],
+    deny: [...draft.deny],
+    ...(draft.passThrough.length === 0 ? {} : { passThrough: [...draft.passThrough] }),
     resolve: [],
   },
   limits: draft.limits ?? defaultLimits(host),

@@ -154,7 +154,7 @@ const egressWords = (
     who: `${programWords(event.program)}${why(event.rule)}`,
     figures: denied
       ? undefined
-      : `${formatBytes(event.bytesIn + event.bytesOut)} · ${formatDuration(event.durationMs)}`,
+      : `${event.inspected ? '' : 'not inspected · '}${formatBytes(event.bytesIn + event.bytesOut)} · ${formatDuration(event.durationMs)}`,
     reason: denied && event.code !== undefined ? (event.detail ?? CODES[event.code]) : undefined,
     firstSeen: event.firstSeen === true,
   };

@@ -1,8 +1,7 @@
-import { useRef, useState, type FormEvent, type ReactNode } from 'react';
+import { useState, type FormEvent, type ReactNode } from 'react';
 import {
   CredentialKind,
   Name,
-  PROVIDER_KINDS,
   VariableName,
   type CredentialInput,
   type Problem,
@@ -10,14 +9,18 @@ import {
 import { useApp, useAppStore } from '../../../shell/app.ts';
 import { Button } from '../../../ui/button.tsx';
 import { Confirm, Dialog } from '../../../ui/dialog.tsx';
-import { SelectField, TextField } from '../../../ui/field.tsx';
+import { FileField, SelectField, TextField } from '../../../ui/field.tsx';
 import { ProblemNotice } from '../../../ui/notice.tsx';
 import { hostRuleProblem } from '../../start/draft.ts';
-import { KIND_WORDS } from '../words.ts';
+import {
+  composeSecret,
+  KIND_GROUPS,
+  kindForm,
+  kindOf,
+  type KindForm,
+  type SecretField,
+} from '../kind-form.ts';
 import styles from './sheets.module.css';
-
-const GENERIC = ['bearer', 'basic', 'header'] as const;
-type KindChoice = (typeof PROVIDER_KINDS)[number] | (typeof GENERIC)[number];
 
 const listOf = (text: string): readonly string[] =>
   text
@@ -25,57 +28,130 @@ const listOf = (text: string): readonly string[] =>
     .map((word) => word.trim())
     .filter((word) => word !== '');
 
-/** A field whose value goes straight from the page to the host: read once, emptied, kept in no state. */
-const takeSecret = (input: HTMLInputElement | null): string => {
-  const secret = input?.value ?? '';
-  if (input !== null) input.value = '';
-  return secret;
+/** The fields whose values go straight from the page to the host: read once, emptied, kept in no state. */
+const secretInputs = (form: HTMLFormElement): readonly (HTMLInputElement | HTMLTextAreaElement)[] =>
+  Array.from(form.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>('[data-secret]'));
+
+/** What the secret's fields hold, by name. They have no `name`, so that no form data carries them. */
+const readSecret = (form: HTMLFormElement): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    secretInputs(form).map((input) => [input.dataset['secret'] ?? '', input.value]),
+  );
+
+const forgetSecret = (form: HTMLFormElement): void => {
+  for (const input of secretInputs(form)) if (input.dataset['open'] === undefined) input.value = '';
+};
+
+const KEPT_BY_SESSIONS = 'Sessions that run keep the old value until they end.';
+
+const secretFaults = (
+  kind: KindForm,
+  secret: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    kind.fields
+      .filter((field) => field.optional !== true && (secret[field.name] ?? '') === '')
+      .map((field) => [
+        field.name,
+        kind.fields.length === 1 ? 'Paste the secret.' : 'This is needed.',
+      ]),
+  );
+
+/** What is wrong with the form as it stands, by field. */
+const faultsOf = (
+  kind: KindForm,
+  text: (name: string) => string,
+  secret: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> => {
+  const found: Record<string, string> = {};
+  if (!Name.safeParse(text('name')).success) {
+    found['name'] = 'Letters, digits, dots, dashes and underscores, with a letter or digit first.';
+  }
+  if (kind.place !== undefined && !CredentialKind.safeParse(kindOf(kind, text('place'))).success) {
+    found['place'] = kind.place.wrong;
+  }
+  const hosts = listOf(text('hosts'));
+  const bad = hosts.map(hostRuleProblem).find((reason) => reason !== undefined);
+  if (bad !== undefined) found['hosts'] = bad;
+  if (kind.needsHosts && hosts.length === 0) {
+    found['hosts'] = 'Say at least one host it is sent to.';
+  }
+  const env = text('env');
+  if (env !== '' && !VariableName.safeParse(env).success) {
+    found['env'] = 'Letters, digits and underscores only.';
+  }
+  return { ...found, ...secretFaults(kind, secret) };
+};
+
+const SecretInput = ({
+  field,
+  error,
+}: {
+  readonly field: SecretField;
+  readonly error: string | undefined;
+}): ReactNode => {
+  const marks = {
+    'data-secret': field.name,
+    'data-testid': `credential-${field.name}`,
+    ...(field.open === true ? { 'data-open': '' } : {}),
+  };
+  const { label, hint, placeholder } = field;
+  return field.file === true ? (
+    <FileField label={label} hint={hint} placeholder={placeholder} error={error} {...marks} />
+  ) : (
+    <TextField
+      label={label}
+      hint={hint}
+      placeholder={placeholder}
+      error={error}
+      mono={field.open === true}
+      type={field.open === true ? 'text' : 'password'}
+      autoComplete={field.open === true ? 'off' : 'new-password'}
+      {...marks}
+    />
+  );
 };
 
 const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
   const { credentials, start } = useApp();
-  const secret = useRef<HTMLInputElement>(null);
-  const [kind, setKind] = useState<KindChoice>('anthropic');
+  const [kindName, setKindName] = useState('anthropic');
   const [problem, setProblem] = useState<Problem | undefined>();
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const [busy, setBusy] = useState(false);
-  const generic = GENERIC.some((name) => name === kind);
+  const kind = kindForm(kindName);
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     if (busy) return;
-    const form = new FormData(event.currentTarget);
+    const element = event.currentTarget;
+    const form = new FormData(element);
     const text = (name: string): string => {
       const value = form.get(name);
       return typeof value === 'string' ? value.trim() : '';
     };
-    const found: Record<string, string> = {};
-    const name = text('name');
-    if (!Name.safeParse(name).success) {
-      found['name'] =
-        'Letters, digits, dots, dashes and underscores, with a letter or digit first.';
+    const faults = faultsOf(kind, text, readSecret(element));
+    setErrors(faults);
+    if (Object.keys(faults).length > 0) {
+      const [first] = element.querySelectorAll<HTMLElement>(
+        Object.keys(faults)
+          .flatMap((name) => [`[name="${name}"]`, `[data-secret="${name}"]`])
+          .join(','),
+      );
+      first?.focus();
+      return;
     }
-    const full = kind === 'header' ? `header:${text('header')}` : kind;
-    if (!CredentialKind.safeParse(full).success) found['header'] = 'The name of one HTTP header.';
-    const hosts = listOf(text('hosts'));
-    const bad = hosts.map(hostRuleProblem).find((reason) => reason !== undefined);
-    if (bad !== undefined) found['hosts'] = bad;
-    if (generic && hosts.length === 0) found['hosts'] = 'Say at least one host it is sent to.';
-    const env = text('env');
-    if (env !== '' && !VariableName.safeParse(env).success) {
-      found['env'] = 'Letters, digits and underscores only.';
-    }
-    if ((secret.current?.value ?? '') === '') found['secret'] = 'Paste the secret.';
-    setErrors(found);
-    if (Object.keys(found).length > 0) return;
     setBusy(true);
+    const name = text('name');
+    const hosts = listOf(text('hosts'));
+    const env = text('env');
     const input: CredentialInput = {
       name,
-      kind: full,
-      secret: takeSecret(secret.current),
+      kind: kindOf(kind, text('place')),
+      secret: composeSecret(kind.name, readSecret(element)),
       ...(hosts.length === 0 ? {} : { hosts: [...hosts] }),
       ...(env === '' ? {} : { env }),
     };
+    forgetSecret(element);
     const failed = await credentials.getState().add(input);
     setBusy(false);
     setProblem(failed);
@@ -91,6 +167,7 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
       className={styles.form}
       onSubmit={(event) => void submit(event)}
       data-testid="add-credential-form"
+      noValidate
     >
       {problem !== undefined && (
         <ProblemNotice tried="The credential was not stored" problem={problem} />
@@ -106,53 +183,56 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
         <SelectField
           label="Kind"
           name="kind"
-          value={kind}
+          value={kindName}
           onChange={(event) => {
-            setKind(event.target.value as KindChoice);
+            setKindName(event.target.value);
+            setErrors({});
           }}
         >
-          {PROVIDER_KINDS.map((name) => (
-            <option key={name} value={name}>
-              {KIND_WORDS[name]}
-            </option>
+          {KIND_GROUPS.map((group) => (
+            <optgroup key={group.label} label={group.label}>
+              {group.kinds.map(({ name, label }) => (
+                <option key={name} value={name}>
+                  {label}
+                </option>
+              ))}
+            </optgroup>
           ))}
-          <option value="bearer">Bearer token</option>
-          <option value="basic">User and password (basic)</option>
-          <option value="header">Another header</option>
         </SelectField>
       </div>
-      {kind === 'header' && (
+      {kind.place !== undefined && (
         <TextField
-          label="Header"
-          name="header"
-          placeholder="X-Api-Key"
+          key={`${kind.name}-place`}
+          label={kind.place.label}
+          name="place"
+          placeholder={kind.place.placeholder}
           mono
-          error={errors['header']}
+          error={errors['place']}
         />
       )}
+      {kind.fields.map((field) => (
+        <SecretInput key={`${kind.name}-${field.name}`} field={field} error={errors[field.name]} />
+      ))}
       <TextField
-        label={kind === 'basic' ? 'User and password, as user:password' : 'Secret'}
-        type="password"
-        inputRef={secret}
-        autoComplete="new-password"
-        data-testid="credential-secret"
-        error={errors['secret']}
-        hint="It goes to the keychain at once and is never shown again."
-      />
-      <TextField
-        label={generic ? 'Hosts it is sent to' : 'Hosts, if not the usual ones'}
+        label={kind.needsHosts ? 'Hosts it is sent to' : 'Hosts, if not the usual ones'}
         name="hosts"
         mono
-        placeholder="api.example.com, *.example.com:8443"
+        placeholder={
+          kind.name === 'postgres' ? 'db.example.com:5432' : 'api.example.com, *.example.com:8443'
+        }
         error={errors['hosts']}
       />
-      <TextField
-        label="Variable that holds the placeholder inside"
-        name="env"
-        mono
-        placeholder={generic ? 'EXAMPLE_TOKEN' : 'the usual one'}
-        error={errors['env']}
-      />
+      {!kind.ownVariables && (
+        <TextField
+          label="Variable that holds the placeholder inside"
+          name="env"
+          mono
+          placeholder={
+            kind.needsHosts && kind.name !== 'postgres' ? 'EXAMPLE_TOKEN' : 'the usual one'
+          }
+          error={errors['env']}
+        />
+      )}
       <div className={styles.actions}>
         <Button onClick={onClose}>Cancel</Button>
         <Button look="primary" type="submit" busy={busy} data-testid="credential-save">
@@ -165,40 +245,46 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
 
 const RotateForm = ({
   name,
+  kind,
   onClose,
 }: {
   readonly name: string;
+  readonly kind: KindForm;
   readonly onClose: () => void;
 }): ReactNode => {
   const { credentials } = useApp();
-  const secret = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<Problem | undefined>();
-  const [error, setError] = useState<string | undefined>();
+  const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const [busy, setBusy] = useState(false);
-  const submit = async (event: FormEvent): Promise<void> => {
+  const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     if (busy) return;
-    const value = takeSecret(secret.current);
-    setError(value === '' ? 'Paste the new secret.' : undefined);
-    if (value === '') return;
+    const element = event.currentTarget;
+    const values = readSecret(element);
+    const faults = secretFaults(kind, values);
+    setErrors(faults);
+    if (Object.keys(faults).length > 0) return;
+    forgetSecret(element);
     setBusy(true);
-    setProblem(await credentials.getState().rotate(name, value));
+    setProblem(await credentials.getState().rotate(name, composeSecret(kind.name, values)));
     setBusy(false);
   };
   return (
-    <form className={styles.form} onSubmit={(event) => void submit(event)}>
+    <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
       {problem !== undefined && (
         <ProblemNotice tried="The value was not replaced" problem={problem} />
       )}
-      <TextField
-        label="New secret"
-        type="password"
-        inputRef={secret}
-        autoComplete="new-password"
-        data-testid="credential-secret"
-        error={error}
-        hint="Sessions that run keep the old value until they end."
-      />
+      {kind.fields.map((field) => (
+        <SecretInput
+          key={field.name}
+          field={
+            kind.fields.length === 1
+              ? { ...field, label: `New ${field.label.toLowerCase()}`, hint: KEPT_BY_SESSIONS }
+              : field
+          }
+          error={errors[field.name]}
+        />
+      ))}
       <div className={styles.actions}>
         <Button onClick={onClose}>Cancel</Button>
         <Button look="primary" type="submit" busy={busy} data-testid="credential-save">
@@ -253,6 +339,7 @@ const RemoveQuestion = ({
 /** The sheets for adding, replacing and removing a credential; reached from the start page and the list alike. */
 export const CredentialSheets = (): ReactNode => {
   const sheet = useAppStore('credentials', (state) => state.sheet);
+  const list = useAppStore('credentials', (state) => state.list);
   const openSheet = useAppStore('credentials', (state) => state.openSheet);
   const close = (): void => {
     openSheet(undefined);
@@ -275,7 +362,13 @@ export const CredentialSheets = (): ReactNode => {
         width="s"
         testId="rotate-credential"
       >
-        {sheet?.type === 'rotate' && <RotateForm name={sheet.name} onClose={close} />}
+        {sheet?.type === 'rotate' && (
+          <RotateForm
+            name={sheet.name}
+            kind={kindForm(list?.find(({ name }) => name === sheet.name)?.kind.split(':')[0] ?? '')}
+            onClose={close}
+          />
+        )}
       </Dialog>
       {sheet?.type === 'remove' && <RemoveQuestion name={sheet.name} onClose={close} />}
     </>

@@ -9,12 +9,15 @@ export const AddInput = ({
   problemOf,
   onAdd,
   testId,
+  before,
 }: {
   readonly label: string;
   readonly placeholder: string;
   readonly problemOf: (text: string) => string | undefined;
   readonly onAdd: (text: string) => void;
   readonly testId: string;
+  /** A control in front of the line. */
+  readonly before?: ReactNode;
 }): ReactNode => {
   const [text, setText] = useState('');
   const [problem, setProblem] = useState<string | undefined>();
@@ -30,6 +33,7 @@ export const AddInput = ({
   };
   return (
     <div className={styles.addRow}>
+      {before}
       <div>
         <input
           className={styles.input}

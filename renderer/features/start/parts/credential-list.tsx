@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from 'react';
+import { useId, useState, type ReactNode } from 'react';
 import type { CredentialSummary } from '../../../../app/contract/index.ts';
 import { useApp, useAppStore } from '../../../shell/app.ts';
 import { useAction, useKeys } from '../../../shell/shortcuts.ts';
@@ -9,45 +9,140 @@ import { IconPlus } from '../../../ui/icons.ts';
 import { ProblemNotice, Waiting } from '../../../ui/notice.tsx';
 import { Switch } from '../../../ui/switch.tsx';
 import { UnlockForm } from '../../credentials/parts/unlock.tsx';
-import { scopeWords } from '../../credentials/words.ts';
-import { defaultLimits, hostRuleProblem, hostsOf } from '../draft.ts';
+import { scopeWords, type Narrowing } from '../../credentials/words.ts';
+import {
+  defaultLimits,
+  hostRuleProblem,
+  hostsOf,
+  methodProblem,
+  pathProblem,
+  siteProblem,
+  type GrantDraft,
+} from '../draft.ts';
 import styles from './credential-list.module.css';
 import sectionStyles from './section.module.css';
 import { Section } from './section.tsx';
 
-const HostEditor = ({
+const wordsOf = (text: string): readonly string[] =>
+  text.split(/[\s,]+/).filter((word) => word !== '');
+
+/** A list of words in one line, taken over as soon as each of them can be. */
+const WordsInput = ({
+  title,
+  label,
+  words,
+  placeholder,
+  problemOf,
+  onChange,
+  testId,
+}: {
+  readonly title: string;
+  /** The title with the credential's name, for those who hear it. */
+  readonly label: string;
+  readonly words: readonly string[];
+  readonly placeholder: string;
+  readonly problemOf: (word: string) => string | undefined;
+  readonly onChange: (words: readonly string[]) => void;
+  readonly testId: string;
+}): ReactNode => {
+  const [text, setText] = useState(words.join(', '));
+  const id = useId();
+  const problem = wordsOf(text)
+    .map(problemOf)
+    .find((found) => found !== undefined);
+  return (
+    <div className={styles.words}>
+      <span aria-hidden="true">{title}</span>
+      <input
+        className={sectionStyles.input}
+        aria-label={label}
+        aria-invalid={problem !== undefined || undefined}
+        aria-describedby={problem === undefined ? undefined : id}
+        placeholder={placeholder}
+        spellCheck={false}
+        autoComplete="off"
+        data-testid={testId}
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          const next = wordsOf(event.target.value);
+          if (next.every((word) => problemOf(word) === undefined)) onChange(next);
+        }}
+      />
+      {problem !== undefined && (
+        <p id={id} className={sectionStyles.error}>
+          {problem}
+        </p>
+      )}
+    </div>
+  );
+};
+
+/** Where a credential may go, and what narrows it further. */
+const GrantEditor = ({
   name,
   hosts,
+  grant,
   onChange,
 }: {
   readonly name: string;
   readonly hosts: readonly string[];
-  readonly onChange: (hosts: readonly string[]) => void;
-}): ReactNode => {
-  const [text, setText] = useState(hosts.join(', '));
-  const words = text.split(/[\s,]+/).filter((word) => word !== '');
-  const problem = words.map(hostRuleProblem).find((found) => found !== undefined);
-  return (
-    <div className={styles.editor}>
-      <input
-        className={sectionStyles.input}
-        aria-label={`Hosts for ${name}`}
-        aria-invalid={problem !== undefined || undefined}
-        placeholder="api.example.com, *.example.com:8443"
-        spellCheck={false}
-        autoComplete="off"
-        data-testid="grant-hosts"
-        value={text}
-        onChange={(event) => {
-          setText(event.target.value);
-          const next = event.target.value.split(/[\s,]+/).filter((word) => word !== '');
-          if (next.every((word) => hostRuleProblem(word) === undefined)) onChange(next);
-        }}
-      />
-      {problem !== undefined && <p className={sectionStyles.error}>{problem}</p>}
-    </div>
-  );
-};
+  readonly grant: GrantDraft | undefined;
+  readonly onChange: (change: Partial<GrantDraft>) => void;
+}): ReactNode => (
+  <div className={styles.editor}>
+    <WordsInput
+      title="Hosts"
+      label={`Hosts for ${name}`}
+      words={hosts}
+      placeholder="api.example.com, *.example.com:8443"
+      problemOf={hostRuleProblem}
+      onChange={(next) => {
+        onChange({ hosts: next });
+      }}
+      testId="grant-hosts"
+    />
+    <WordsInput
+      title="Methods"
+      label={`Methods for ${name}`}
+      words={grant?.methods ?? []}
+      placeholder="every method, or GET, POST"
+      problemOf={methodProblem}
+      onChange={(next) => {
+        onChange({ methods: next.map((method) => method.toUpperCase()) });
+      }}
+      testId="grant-methods"
+    />
+    <WordsInput
+      title="Paths"
+      label={`Paths for ${name}`}
+      words={grant?.paths ?? []}
+      placeholder="every path, or /v1/*, /files/**"
+      problemOf={pathProblem}
+      onChange={(next) => {
+        onChange({ paths: next });
+      }}
+      testId="grant-paths"
+    />
+    <WordsInput
+      title="Places"
+      label={`Places for ${name}`}
+      words={grant?.sites ?? []}
+      placeholder="every place of its kind, or header:x-api-key"
+      problemOf={siteProblem}
+      onChange={(next) => {
+        onChange({ sites: next });
+      }}
+      testId="grant-sites"
+    />
+  </div>
+);
+
+const narrowingOf = ({ methods = [], paths = [], sites = [] }: Partial<GrantDraft>): Narrowing => ({
+  ...(methods.length === 0 ? {} : { methods }),
+  ...(paths.length === 0 ? {} : { paths }),
+  ...(sites.length === 0 ? {} : { sites }),
+});
 
 const CredentialRow = ({
   credential,
@@ -61,11 +156,13 @@ const CredentialRow = ({
   const [editing, setEditing] = useState(false);
   const on = grant?.on === true;
   const hosts = hostsOf(credential, grant);
-  const set = (change: { on?: boolean; hosts?: readonly string[] }): void => {
+  const set = (change: Partial<GrantDraft>): void => {
     const { draft, edit } = start.getState();
-    const { on: wasOn = false, hosts: wereHosts } = draft.grants[credential.name] ?? {};
-    const next = { on: wasOn, hosts: wereHosts, ...change };
-    edit({ grants: { ...draft.grants, [credential.name]: next } });
+    const { suggested: _ours, ...was } = draft.grants[credential.name] ?? {
+      on: false,
+      hosts: undefined,
+    };
+    edit({ grants: { ...draft.grants, [credential.name]: { ...was, ...change } } });
   };
   const open = on && (editing || credential.hosts.length === 0);
   return (
@@ -82,7 +179,7 @@ const CredentialRow = ({
       <span className={sectionStyles.tag}>{on ? span : 'off'}</span>
       <small className={styles.scope}>
         <span>
-          <HostileText>{scopeWords(credential, hosts)}</HostileText>
+          <HostileText>{scopeWords(credential, hosts, narrowingOf(grant ?? {}))}</HostileText>
         </span>
         {on && credential.hosts.length > 0 && (
           <button
@@ -98,15 +195,7 @@ const CredentialRow = ({
           </button>
         )}
       </small>
-      {open && (
-        <HostEditor
-          name={credential.name}
-          hosts={hosts}
-          onChange={(next) => {
-            set({ hosts: next });
-          }}
-        />
-      )}
+      {open && <GrantEditor name={credential.name} hosts={hosts} grant={grant} onChange={set} />}
     </li>
   );
 };

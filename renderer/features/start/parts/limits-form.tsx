@@ -16,81 +16,97 @@ const withValue = (choices: readonly number[], value: number | undefined): reado
     ? choices
     : [...choices, value].toSorted((a, b) => a - b);
 
+/** One limit with its choices, and what stands for none. */
+const LimitItem = ({
+  name,
+  icon,
+  label,
+  value,
+  choices,
+  words,
+  none,
+  onChange,
+}: {
+  readonly name: string;
+  readonly icon: ReactNode;
+  readonly label: string;
+  readonly value: number | undefined;
+  readonly choices: readonly number[];
+  readonly words: (choice: number) => string;
+  readonly none: string;
+  readonly onChange: (value: number | undefined) => void;
+}): ReactNode => (
+  <li className={styles.item}>
+    {icon}
+    <label htmlFor={`limit-${name}`}>{label}</label>
+    <select
+      id={`limit-${name}`}
+      className={styles.select}
+      data-testid={`limit-${name}`}
+      value={value ?? NONE}
+      onChange={({ target }) => {
+        onChange(target.value === NONE ? undefined : Number(target.value));
+      }}
+    >
+      {withValue(choices, value).map((choice) => (
+        <option key={choice} value={choice}>
+          {words(choice)}
+        </option>
+      ))}
+      <option value={NONE}>{none}</option>
+    </select>
+  </li>
+);
+
+const inGib = (bytes: number): string => (bytes / GIB).toFixed(0);
+
 /** How much of the machine, and for how long. */
 export const LimitsForm = (): ReactNode => {
   const { start } = useApp();
   const host = useAppStore('status', (state) => state.host);
   const chosen = useAppStore('start', (state) => state.draft.limits);
   const limits = chosen ?? defaultLimits(host);
-  const set = (name: keyof Limits, value: string): void => {
-    const { [name]: _dropped, ...rest } = limits;
-    start.getState().edit({ limits: value === NONE ? rest : { ...rest, [name]: Number(value) } });
-  };
+  const setter =
+    (name: keyof Limits) =>
+    (value: number | undefined): void => {
+      const { [name]: _dropped, ...rest } = limits;
+      start.getState().edit({ limits: value === undefined ? rest : { ...rest, [name]: value } });
+    };
   return (
     <Section title="Limits" testId="limits">
       <ul className={sectionStyles.list}>
-        <li className={styles.item}>
-          <IconClock size={14} aria-hidden="true" />
-          <label htmlFor="limit-ttl">Ends by itself</label>
-          <select
-            id="limit-ttl"
-            className={styles.select}
-            data-testid="limit-ttl"
-            value={limits.ttlMs ?? NONE}
-            onChange={(event) => {
-              set('ttlMs', event.target.value);
-            }}
-          >
-            {withValue(TTL_CHOICES_MS, limits.ttlMs).map((ms) => (
-              <option key={ms} value={ms}>
-                after {formatSpan(ms)}
-              </option>
-            ))}
-            <option value={NONE}>when you stop it</option>
-          </select>
-        </li>
-        <li className={styles.item}>
-          <IconCores size={14} aria-hidden="true" />
-          <label htmlFor="limit-cpus">Cores</label>
-          <select
-            id="limit-cpus"
-            className={styles.select}
-            data-testid="limit-cpus"
-            value={limits.cpus ?? NONE}
-            onChange={(event) => {
-              set('cpus', event.target.value);
-            }}
-          >
-            {withValue(cpuChoices(host), limits.cpus).map((cpus) => (
-              <option key={cpus} value={cpus}>
-                {cpus}
-                {host === undefined ? '' : ` of ${host.cores}`}
-              </option>
-            ))}
-            <option value={NONE}>all</option>
-          </select>
-        </li>
-        <li className={styles.item}>
-          <IconMemory size={14} aria-hidden="true" />
-          <label htmlFor="limit-memory">Memory</label>
-          <select
-            id="limit-memory"
-            className={styles.select}
-            data-testid="limit-memory"
-            value={limits.memoryBytes ?? NONE}
-            onChange={(event) => {
-              set('memoryBytes', event.target.value);
-            }}
-          >
-            {withValue(memoryChoices(host), limits.memoryBytes).map((bytes) => (
-              <option key={bytes} value={bytes}>
-                {(bytes / GIB).toFixed(0)}
-                {host === undefined ? ' GB' : ` of ${(host.memoryBytes / GIB).toFixed(0)} GB`}
-              </option>
-            ))}
-            <option value={NONE}>all</option>
-          </select>
-        </li>
+        <LimitItem
+          name="ttl"
+          icon={<IconClock size={14} aria-hidden="true" />}
+          label="Ends by itself"
+          value={limits.ttlMs}
+          choices={TTL_CHOICES_MS}
+          words={(ms) => `after ${formatSpan(ms)}`}
+          none="when you stop it"
+          onChange={setter('ttlMs')}
+        />
+        <LimitItem
+          name="cpus"
+          icon={<IconCores size={14} aria-hidden="true" />}
+          label="Cores"
+          value={limits.cpus}
+          choices={cpuChoices(host)}
+          words={(cpus) => `${cpus}${host === undefined ? '' : ` of ${host.cores}`}`}
+          none="all"
+          onChange={setter('cpus')}
+        />
+        <LimitItem
+          name="memory"
+          icon={<IconMemory size={14} aria-hidden="true" />}
+          label="Memory"
+          value={limits.memoryBytes}
+          choices={memoryChoices(host)}
+          words={(bytes) =>
+            `${inGib(bytes)}${host === undefined ? '' : ` of ${inGib(host.memoryBytes)}`} GB`
+          }
+          none="all"
+          onChange={setter('memoryBytes')}
+        />
       </ul>
     </Section>
   );

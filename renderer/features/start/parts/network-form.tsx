@@ -1,6 +1,7 @@
-import type { ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
 import type { AssistantInfo, NetworkDefault, Preset } from '../../../../app/contract/index.ts';
 import { useApp, useAppStore } from '../../../shell/app.ts';
+import { cx } from '../../../ui/class-names.ts';
 import { HostileText } from '../../../ui/hostile-text.tsx';
 import { IconClose } from '../../../ui/icons.ts';
 import { Segmented } from '../../../ui/segmented.tsx';
@@ -38,6 +39,92 @@ const hintOf = (
   return `Only ${list ?? ''} pass. Anything else is refused and recorded. Private addresses never pass.`;
 };
 
+type Verdict = 'allow' | 'deny' | 'passThrough';
+
+const VERDICTS: Readonly<
+  Record<Verdict, { readonly words: string; readonly sign: string; readonly tag?: string }>
+> = {
+  allow: { words: 'Allow', sign: '↗' },
+  deny: { words: 'Refuse', sign: '✕', tag: 'refused' },
+  passThrough: { words: 'Pass through', sign: '⇢', tag: 'not inspected' },
+};
+
+/** Hosts that the user named, with what becomes of each. */
+const HostRules = (): ReactNode => {
+  const { start } = useApp();
+  const allow = useAppStore('start', (state) => state.draft.allow);
+  const deny = useAppStore('start', (state) => state.draft.deny);
+  const passThrough = useAppStore('start', (state) => state.draft.passThrough);
+  const [verdict, setVerdict] = useState<Verdict>('allow');
+  const { edit } = start.getState();
+  const lists: Readonly<Record<Verdict, readonly string[]>> = { allow, deny, passThrough };
+  const rows = (['allow', 'passThrough', 'deny'] as const).flatMap((kind) =>
+    lists[kind].map((rule) => ({ kind, rule })),
+  );
+  return (
+    <>
+      {rows.map(({ kind, rule }) => (
+        <li key={`${kind} ${rule}`} className={styles.rule} data-testid={`${kind}-row`}>
+          <span className={cx(styles.sign, kind === 'deny' && styles.refused)} aria-hidden="true">
+            {VERDICTS[kind].sign}
+          </span>
+          <span className="mono">
+            <span className="visually-hidden">{VERDICTS[kind].words}: </span>
+            <HostileText>{rule}</HostileText>
+          </span>
+          <span className={sectionStyles.tag}>{VERDICTS[kind].tag}</span>
+          <button
+            type="button"
+            className={styles.remove}
+            aria-label={`Remove ${rule}`}
+            onClick={() => {
+              edit({ [kind]: lists[kind].filter((one) => one !== rule) });
+            }}
+          >
+            <IconClose size={13} aria-hidden="true" />
+          </button>
+        </li>
+      ))}
+      <li>
+        <AddInput
+          label="Another host"
+          placeholder="Another host, as docs.example.com"
+          before={
+            <select
+              className={styles.verdict}
+              aria-label="What becomes of it"
+              data-testid="rule-verdict"
+              value={verdict}
+              onChange={(event) => {
+                setVerdict(event.target.value as Verdict);
+              }}
+            >
+              {(['allow', 'deny', 'passThrough'] as const).map((kind) => (
+                <option key={kind} value={kind}>
+                  {VERDICTS[kind].words}
+                </option>
+              ))}
+            </select>
+          }
+          problemOf={(text) =>
+            lists[verdict].includes(text) ? 'That is there already.' : hostRuleProblem(text)
+          }
+          onAdd={(rule) => {
+            edit({ [verdict]: [...lists[verdict], rule] });
+          }}
+          testId="allow-add"
+        />
+        {verdict === 'passThrough' && (
+          <p className={styles.note}>
+            For hosts that pin certificates: their TLS is passed on unopened, so no credential gets
+            in and nothing of it is recorded but its size.
+          </p>
+        )}
+      </li>
+    </>
+  );
+};
+
 /** What the session may reach. */
 export const NetworkForm = ({
   assistant,
@@ -47,7 +134,10 @@ export const NetworkForm = ({
   const { start } = useApp();
   const network = useAppStore('start', (state) => state.draft.network);
   const presets = useAppStore('start', (state) => state.draft.presets);
-  const allow = useAppStore('start', (state) => state.draft.allow);
+  const allowed = useAppStore(
+    'start',
+    (state) => state.draft.allow.length + state.draft.passThrough.length,
+  );
   const chosen = useAppStore('start', (state) => state.draft.assistant);
   const { edit } = start.getState();
   const title = assistant?.title ?? ASSISTANT_TITLES[chosen];
@@ -75,7 +165,7 @@ export const NetworkForm = ({
           { value: 'allow', label: 'Open', testId: 'network-allow' },
         ]}
       />
-      <p className={sectionStyles.hint}>{hintOf(network, presets, title, allow.length)}</p>
+      <p className={sectionStyles.hint}>{hintOf(network, presets, title, allowed)}</p>
       <ul className={`${sectionStyles.list} ${styles.rules}`}>
         {chosen !== 'shell' && (
           <li className={styles.preset}>
@@ -107,39 +197,7 @@ export const NetworkForm = ({
           <span>Package registries</span>
           <small className={styles.hosts}>npm, PyPI, crates and the like</small>
         </li>
-        {allow.map((rule) => (
-          <li key={rule} className={styles.rule} data-testid="allow-row">
-            <span className={styles.sign} aria-hidden="true">
-              ↗
-            </span>
-            <span className="mono">
-              <HostileText>{rule}</HostileText>
-            </span>
-            <button
-              type="button"
-              className={styles.remove}
-              aria-label={`Remove ${rule}`}
-              onClick={() => {
-                edit({ allow: allow.filter((one) => one !== rule) });
-              }}
-            >
-              <IconClose size={13} aria-hidden="true" />
-            </button>
-          </li>
-        ))}
-        <li>
-          <AddInput
-            label="Allow another host"
-            placeholder="Allow another host, as docs.example.com"
-            problemOf={(text) =>
-              allow.includes(text) ? 'That is allowed already.' : hostRuleProblem(text)
-            }
-            onAdd={(rule) => {
-              edit({ allow: [...allow, rule] });
-            }}
-            testId="allow-add"
-          />
-        </li>
+        <HostRules />
       </ul>
     </Section>
   );
