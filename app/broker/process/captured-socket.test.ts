@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import { descriptorOfHandle } from '../testing/relay.ts';
+import {
+  halfClosedFor,
+  listeningFamily,
+  prepareListening,
+  SOCKET_BUFFER_BYTES,
+} from './captured-socket.ts';
+import { createNativeSockets } from './native-sockets.ts';
+
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+
+const native = createNativeSockets();
+const open: { close: () => unknown }[] = [];
+afterEach(() => {
+  for (const one of open.splice(0)) one.close();
+});
+
+const listen = async (host: string): Promise<Server> => {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  open.push(server);
+  return server;
+};
+
+const pair = async (server: Server): Promise<{ inside: Socket; accepted: Socket }> => {
+  const accepting = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  const inside = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  const accepted = await accepting;
+  open.push({ close: () => inside.destroy() }, { close: () => accepted.destroy() });
+  return { inside, accepted };
+};
+
+it('tells the families of listening sockets, and no family of others', async () => {
+  const server = await listen('127.0.0.1');
+  const { accepted } = await pair(server);
+  expect(listeningFamily(native, descriptorOfHandle(server))).toBe(4);
+  expect(listeningFamily(native, descriptorOfHandle(await listen('::1')))).toBe(6);
+  expect(listeningFamily(native, descriptorOfHandle(accepted))).toBeUndefined();
+  expect(listeningFamily(native, 0)).toBeUndefined();
+});
+
+it('bounds what the kernel holds of each accepted connection', async () => {
+  const server = await listen('127.0.0.1');
+  expect(prepareListening(native, descriptorOfHandle(server))).toBe(true);
+  const fd = descriptorOfHandle((await pair(server)).accepted);
+  for (const [name, limit] of [
+    [SO_SNDBUF, 'wmem_max'],
+    [SO_RCVBUF, 'rmem_max'],
+  ] as const) {
+    // The kernel doubles what is asked for (socket(7)), up to the system's own limit.
+    const most = Number(readFileSync(`/proc/sys/net/core/${limit}`, 'utf8'));
+    expect(native.option(fd, SOL_SOCKET, name, 4)?.readInt32LE()).toBe(
+      Math.min(SOCKET_BUFFER_BYTES, most) * 2,
+    );
+  }
+});
+
+it('knows how long a connection has been half closed and silent', async () => {
+  const { inside, accepted } = await pair(await listen('127.0.0.1'));
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(halfClosedFor(native, accepted)).toBe(0);
+  inside.end('last words');
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  const silent = halfClosedFor(native, accepted);
+  expect(silent).toBeGreaterThanOrEqual(60);
+  expect(silent).toBeLessThan(5000);
+});
