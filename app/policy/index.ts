@@ -36,6 +36,7 @@ export type { CanonicalPath } from './path.ts';
 export { matchesPathPattern, MAX_PATH_PATTERN_CHARS, parsePathPattern } from './path-pattern.ts';
 export type { PathPattern } from './path-pattern.ts';
 export {
+  exchangeHost,
   GOOGLE_TOKEN_URI,
   parseAwsSecret,
   parseOauthSecret,

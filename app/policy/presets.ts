@@ -56,6 +56,7 @@ export const REGISTRY_HOSTS: readonly string[] = [
   '*.pythonhosted.org:443',
   'crates.io:443',
   '*.crates.io:443',
+  // It redirects some archives to a cloud storage host where anyone has a bucket: the user names that one.
   'proxy.golang.org:443',
   'sum.golang.org:443',
   'rubygems.org:443',

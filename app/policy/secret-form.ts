@@ -145,6 +145,22 @@ export const parseServiceAccount = (text: string): Result<ServiceAccountSecret> 
   });
 };
 
+/**
+ * Where the broker itself takes a credential to be exchanged, as `host[:port]`: the session has to
+ * reach it besides the hosts of the grant. Undefined for kinds that are not exchanged.
+ */
+export const exchangeHost = (kind: string, secret: string): string | undefined => {
+  const parsed =
+    kind === 'oauth-refresh'
+      ? parseOauthSecret(secret)
+      : kind === 'google-service-account'
+        ? parseServiceAccount(secret)
+        : undefined;
+  if (parsed?.ok !== true) return undefined;
+  const { hostname, port } = new URL(parsed.value.tokenUri);
+  return `${hostname}:${port === '' ? '443' : port}`;
+};
+
 /** One secret value, under the name of the grant's part that stands for it. */
 export type SecretPart = { readonly name: string; readonly value: string };
 

@@ -66,3 +66,28 @@ describe('the plan of a session', () => {
     expect(mixed.network.passThrough).toHaveLength(1);
   });
 });
+
+it('lets a session reach the endpoint that a grant’s tokens come from, and nothing more of it', async () => {
+  const secret = JSON.stringify({
+    token_uri: 'https://auth.test:8443/token',
+    client_id: 'client',
+    refresh_token: 'refresh-canary-0123456789',
+  });
+  const kept: CredentialSummary = { name: 'login', kind: 'oauth-refresh', hosts: [], addedAt: '' };
+  const planned = unwrap(
+    await planSession(
+      { reveal: () => Promise.resolve(ok({ summary: kept, secret: new Secret(secret) })) },
+      {
+        assistant: 'shell',
+        grants: [{ credential: 'login', hosts: ['api.test'] }],
+        network: { default: 'deny', presets: [], allow: [], deny: [], resolve: [] },
+      },
+    ),
+  );
+  expect(planned.network.allow.map(({ rule, words }) => [rule.host, rule.port, words])).toEqual([
+    ['api.test', undefined, 'grant login'],
+    ['auth.test', 8443, 'tokens of login'],
+  ]);
+  expect(planned.credentials[0]?.grant.hosts.map(({ host }) => host)).toEqual(['api.test']);
+  expect(JSON.stringify(planDrafts(planned, ''))).not.toContain('canary');
+});

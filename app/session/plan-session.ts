@@ -11,12 +11,14 @@ import {
   buildGrant,
   buildNetworkPolicy,
   describeNetworkPolicy,
+  exchangeHost,
   formatGrant,
   formatHostRule,
   formatSite,
   kindInfo,
   MAX_POLICY_LINES,
   overlappingRules,
+  parseHostRule,
   shapeOf,
   type CredentialGrant,
   type NamedRule,
@@ -81,6 +83,11 @@ export const planSession = async (
     const { grant } = credential.value;
     for (const rule of grant.hosts)
       granted.push({ rule, words: `grant ${grant.credential}`, by: 'grant' });
+    const exchanged = exchangeHost(grant.kind, credential.value.secret.expose());
+    if (exchanged === undefined) continue;
+    const rule = parseHostRule(exchanged);
+    if (!rule.ok) return rule;
+    granted.push({ rule: rule.value, words: `tokens of ${grant.credential}`, by: 'grant' });
   }
   const opaque = granted.find(({ rule }) =>
     network.value.passThrough.some((other) => overlappingRules(rule, other.rule)),

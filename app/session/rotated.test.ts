@@ -1,10 +1,11 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { Secret } from '../kit/index.ts';
 import { keepRotated } from './rotated.ts';
 import { createFakeHouse } from './testing/fakes.ts';
 
 it('stores a secret that its server has replaced, and tells the log where that fails', async () => {
   const house = createFakeHouse();
+  onTestFinished(house.close);
   const told: string[] = [];
   const log = (level: string, message: string, details?: unknown): void => {
     told.push(`${level} ${message} ${JSON.stringify(details)}`);
