@@ -221,7 +221,12 @@ describe('WebSockets over HTTP/1.1', () => {
     });
     expect(record).not.toHaveProperty('code');
     expect(record).toMatchObject({ bytesIn: expect.any(Number), bytesOut: expect.any(Number) });
-    expect(rig.opened.some(({ path }) => path === '/echo?a=1')).toBe(true);
+    const lasting = await open('/lasting');
+    await rig.until(
+      () => rig.opened.some(({ path, protocol }) => path === '/lasting' && protocol === 'ws'),
+      'the live view of a WebSocket that lasts',
+    );
+    lasting.ws.close();
   });
 
   it('puts the credential into the handshake, and takes its echo out of the messages', async () => {

@@ -72,6 +72,8 @@ export const createWebSocketUpgrade = ({ clock, book, exchanges }: WebSocketDeps
     join: async (ends) => {
       const { request, exchange, inner, outer, program, answer } = ends;
       exchange.set({ protocol: 'ws', status: answer.status });
+      // It may last: the live view shows from now on what it is.
+      exchange.open();
       let found: Refusal | undefined;
       const onTrip = (hit: Hit): Refusal => {
         const finding = book.findingOf(hit);
