@@ -1,4 +1,5 @@
 import { failure } from '../../kit/index.ts';
+import { parseCodings } from './content-decoding.ts';
 import { withoutHopByHop } from './hop.ts';
 import type { HeaderPairs } from './inject.ts';
 import type { Refusal } from './refuse.ts';
@@ -93,11 +94,13 @@ export const planAnswer = (
     return found.length === 0 ? undefined : found.join(', ');
   };
   const encoding = value('content-encoding');
-  const plain = encoding === undefined || /^\s*(identity)?\s*$/i.test(encoding);
-  if (!plain && !/^\s*(gzip|x-gzip|deflate|br|zstd)\s*$/i.test(encoding)) {
+  const codings = parseCodings(encoding);
+  const plain = codings?.length === 0;
+  // Nothing is there to search in an empty body, whatever it claims to be.
+  if (codings === undefined && value('content-length') !== '0') {
     return failure(
       'scrub.unreadable',
-      `The answer is encoded as ${encoding.slice(0, 64)} and cannot be searched for secrets.`,
+      `The answer is encoded as ${String(encoding).slice(0, 64)} and cannot be searched for secrets.`,
     );
   }
   const messages = value('grpc-encoding');

@@ -32,7 +32,7 @@ export const callHeaders = (
     // Announced trailers go with chunks alone; Node refuses to write such a request otherwise.
     if (name === 'trailer' && version === 'h1' && framing.type !== 'chunked') continue;
     // Pieces of an answer that may hold a secret could be asked for one by one.
-    if (injected && !sealed && RANGES.has(name)) continue;
+    if ((injected || readable) && !sealed && RANGES.has(name)) continue;
     kept.push(readable && !sealed && CODINGS.has(name) ? [pair[0], 'identity'] : pair);
   }
   // The one use of TE that HTTP/2 has left (RFC 9113 8.2.2), and gRPC insists on it.

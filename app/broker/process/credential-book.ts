@@ -25,6 +25,8 @@ export type CredentialBook = {
   readonly replace: (old: CredentialGrant, held: HeldCredential) => void;
   /** Takes the secrets out of what comes back. */
   readonly scrubber: () => Scrubber;
+  /** Whether there is anything that may not leave. */
+  readonly watches: () => boolean;
   /** A fresh search for what may not leave in a body. */
   readonly bodyTrip: () => Search;
   /** What a hit of `bodyTrip` means. */
@@ -70,6 +72,7 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
           })),
         ),
       )),
+    watches: () => held.length > 0,
     bodyTrip: () => (bodyTrip ??= createBodyTrip(held.map(({ grant }) => grant)))(),
     findingOf: ({ owner }) => {
       const grant = held[owner]?.grant;

@@ -3,7 +3,7 @@ import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
 import type { CredentialGrant } from '../../policy/index.ts';
 import { planAnswer, planTrailers, withoutDigests, type AnswerPlan } from './answer.ts';
-import { decoderFor } from './decoder.ts';
+import { createDecoder, parseCodings } from './content-decoding.ts';
 import { callHeaders, changedFields } from './call-headers.ts';
 import type { CredentialBook } from './credential-book.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
@@ -196,9 +196,9 @@ export const forward = (
   };
 
   const decoded = (answer: ServerAnswer, encoding: string | undefined): Readable => {
-    const decoder = decoderFor(encoding);
-    if (decoder === undefined) throw new Error('an answer was planned without a decoder');
-    if (decoder === 'identity') return answer.body;
+    const codings = parseCodings(encoding);
+    if (codings === undefined || codings.length === 0) return answer.body;
+    const decoder = createDecoder(codings);
     // A source that breaks off must break what reads the decoder, and the other way round.
     answer.body.once('close', () => {
       if (!answer.body.readableEnded) decoder.destroy();

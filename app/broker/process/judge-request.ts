@@ -2,6 +2,7 @@ import type { Program } from '../../contract/index.ts';
 import { failure, ok, type Result } from '../../kit/index.ts';
 import type { CredentialGrant, DestinationVerdict } from '../../policy/index.ts';
 import type { CredentialBook } from './credential-book.ts';
+import { gateEncoded } from './encoded-upload.ts';
 import type { EgressFacts, Exchange, Exchanges } from './exchange.ts';
 import { injectRequest, tripCode, type Destination, type HeaderPairs } from './inject.ts';
 import type { JudgedRequest, Mediation, Mediator } from './mediate.ts';
@@ -138,6 +139,25 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
     return inject(approach, request);
   };
 
+  /** A compressed body is searched inside before it goes. */
+  const searchDecoded = (
+    approach: Approach,
+    { framing, headers: sent }: RequestHead,
+    mediation: Mediation,
+  ): Mediation => {
+    if (framing.type === 'none' || mediation.body.type !== 'stream' || !book.watches())
+      return mediation;
+    const encoding = sent
+      .filter(([name]) => name.toLowerCase() === 'content-encoding')
+      .map(([, value]) => value)
+      .join();
+    const { target, headers } = mediation;
+    const body = gateEncoded(book, encoding, { target, headers }, (finding) =>
+      tripped(exchanges, approach, finding.grant, 'the body'),
+    );
+    return body === undefined ? mediation : { ...mediation, body };
+  };
+
   return (approach, asked, exchange) => {
     const { head } = asked;
     if (head.ok) exchange.set({ path: head.value.target, rule: approach.verdict.rule });
@@ -153,8 +173,9 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
       const unread = failure('egress.bad-request', 'The request could not be read.');
       return { ok: false, error: refusal ?? unread };
     }
-    const mediation = mediate(approach, head.value);
-    if (!mediation.ok) return mediation;
+    const mediated = mediate(approach, head.value);
+    if (!mediated.ok) return mediated;
+    const mediation = ok(searchDecoded(approach, head.value, mediated.value));
     const { used } = mediation.value;
     const [first] = used;
     exchange.set({
