@@ -5,6 +5,7 @@ import { OPCODE, writeFrame, type Opcode } from './frame.ts';
 import {
   IDLE_WEBSOCKET_MS,
   joinWebSocket,
+  MAX_PARTS_AT_ONCE,
   WEBSOCKET_LINGER_MS,
   type WebSocketEnd,
 } from './join.ts';
@@ -79,6 +80,19 @@ describe('joinWebSocket', () => {
     server.stream.end();
     expect(await end).toEqual({ type: 'closed' });
     expect(program.got()).toContain(plain('last').toString('hex'));
+  });
+
+  it('passes a flood of tiny frames in few pieces, each in its place', async () => {
+    const { program, server } = start();
+    let pieces = 0;
+    server.stream.on('data', () => {
+      pieces += 1;
+    });
+    const all = Array.from({ length: 5000 }, (_, at) => masked(String(at % 10)));
+    program.stream.write(Buffer.concat(all));
+    await settled();
+    expect(server.got()).toBe(Buffer.concat(all).toString('hex'));
+    expect(pieces).toBeLessThan(MAX_PARTS_AT_ONCE);
   });
 
   it('ends both sides when nothing came for too long, and not before', async () => {

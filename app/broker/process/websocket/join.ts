@@ -17,6 +17,9 @@ export const IDLE_WEBSOCKET_MS = 60 * 60 * 1000;
 /** How long one side may take to end after the other has, in milliseconds. */
 export const WEBSOCKET_LINGER_MS = 5000;
 
+/** Most pieces that are written one by one: a flood of tiny frames is put together first. */
+export const MAX_PARTS_AT_ONCE = 16;
+
 export type Side = 'program' | 'server';
 
 /** How a WebSocket ended. */
@@ -124,7 +127,8 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
       if (result !== undefined || !to.writable) return;
       const step = way.flow.push(chunk);
       to.cork();
-      for (const part of step.out) {
+      const parts = step.out.length > MAX_PARTS_AT_ONCE ? [Buffer.concat(step.out)] : step.out;
+      for (const part of parts) {
         if (way === out) so.bytesOut += part.length;
         else so.bytesIn += part.length;
         to.write(part);
