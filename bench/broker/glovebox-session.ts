@@ -8,7 +8,7 @@ import { openInside, requestFor } from '../../e2e/fixtures/inside.ts';
 import { runSession } from '../session/run-once.ts';
 import { UPSTREAM_HOST, type Contender, type Setting } from './contender.ts';
 import { CLIENT_FILE } from './host-client.ts';
-import { treeOf } from './memory.ts';
+import { treeOf } from './process-tree.ts';
 
 const CREDENTIAL = 'bench';
 const PHASE_LIMIT_MS = 120_000;

@@ -218,6 +218,7 @@ const parallel = async () => {
   const to = from + PARALLEL_MS;
   const times = [];
   let failed = 0;
+  let requests = 0;
   await Promise.all(
     connections.map(async (connection) => {
       for (;;) {
@@ -231,12 +232,13 @@ const parallel = async () => {
           return;
         }
         const now = performance.now();
+        requests += 1;
         if (began >= from && now <= to) times.push(now - began);
       }
     }),
   );
   for (const connection of connections) connection.close();
-  return { perSecond: times.length / (PARALLEL_MS / 1000), failed, ...summary(times) };
+  return { perSecond: times.length / (PARALLEL_MS / 1000), requests, failed, ...summary(times) };
 };
 
 const down = async () => {
@@ -250,7 +252,7 @@ const down = async () => {
   const seconds = (performance.now() - began) / 1000;
   connection.close();
   if (bytes !== BULK_MIB * MIB) throw new Error(`${bytes} bytes came`);
-  return { mibPerSecond: BULK_MIB / seconds };
+  return { mibPerSecond: BULK_MIB / seconds, mebibytes: WARM_UP_MIB + BULK_MIB };
 };
 
 const send = (connection, mebibytes) => {
@@ -282,7 +284,7 @@ const up = async () => {
   await send(connection, BULK_MIB);
   const seconds = (performance.now() - began) / 1000;
   connection.close();
-  return { mibPerSecond: BULK_MIB / seconds };
+  return { mibPerSecond: BULK_MIB / seconds, mebibytes: WARM_UP_MIB + BULK_MIB };
 };
 
 /** The upstream writes its own clock into each event; the monotonic clock is one for the whole machine. */

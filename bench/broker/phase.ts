@@ -14,11 +14,17 @@ export const CheckOutput = z.strictObject({ issuer: z.string(), body: z.string()
 const Latency = z.strictObject({ p50: milliseconds, p99: milliseconds });
 const Parallel = z.strictObject({
   perSecond: z.number().nonnegative(),
+  /** All that were made, before the measuring began too. */
+  requests: z.int().nonnegative(),
   failed: z.int().nonnegative(),
   p50: milliseconds,
   p99: milliseconds,
 });
-const Bulk = z.strictObject({ mibPerSecond: z.number().positive() });
+const Bulk = z.strictObject({
+  mibPerSecond: z.number().positive(),
+  /** All that were carried, before the measuring began too. */
+  mebibytes: z.number().positive(),
+});
 const Events = z.strictObject({
   p50: z.number(),
   p99: z.number(),
@@ -35,8 +41,11 @@ export const MEASURES = [
   'freshP99',
   'perSecond',
   'failed',
+  'cpuPerRequestUs',
   'downMiBs',
   'upMiBs',
+  'downCpuPerMiBMs',
+  'upCpuPerMiBMs',
   'eventP50',
   'eventP99',
   'eventsAlone',
@@ -47,8 +56,15 @@ export const MEASURES = [
 ] as const;
 export type Measure = (typeof MEASURES)[number];
 
-/** Reads what the client printed in a phase. Throws where it is not what that phase prints. */
-export const readFigures = (phase: Exclude<Phase, 'check'>, output: string): Figures => {
+/**
+ * Reads what the client printed in a phase, in which the contender's processes worked for `cpuMs`. Throws where
+ * it is not what that phase prints.
+ */
+export const readFigures = (
+  phase: Exclude<Phase, 'check'>,
+  output: string,
+  cpuMs: number,
+): Figures => {
   const printed: unknown = JSON.parse(output);
   switch (phase) {
     case 'kept': {
@@ -60,13 +76,17 @@ export const readFigures = (phase: Exclude<Phase, 'check'>, output: string): Fig
       return { freshP50: p50, freshP99: p99 };
     }
     case 'parallel': {
-      const { perSecond, failed } = Parallel.parse(printed);
-      return { perSecond, failed };
+      const { perSecond, requests, failed } = Parallel.parse(printed);
+      return { perSecond, failed, cpuPerRequestUs: (cpuMs * 1000) / requests };
     }
-    case 'down':
-      return { downMiBs: Bulk.parse(printed).mibPerSecond };
-    case 'up':
-      return { upMiBs: Bulk.parse(printed).mibPerSecond };
+    case 'down': {
+      const { mibPerSecond, mebibytes } = Bulk.parse(printed);
+      return { downMiBs: mibPerSecond, downCpuPerMiBMs: cpuMs / mebibytes };
+    }
+    case 'up': {
+      const { mibPerSecond, mebibytes } = Bulk.parse(printed);
+      return { upMiBs: mibPerSecond, upCpuPerMiBMs: cpuMs / mebibytes };
+    }
     case 'events': {
       const { p50, p99, aloneShare } = Events.parse(printed);
       return { eventP50: p50, eventP99: p99, eventsAlone: aloneShare };

@@ -18,8 +18,11 @@ const ROWS: readonly Row[] = [
   { measure: 'freshP50', label: 'new connection, p50, ms', digits: 2 },
   { measure: 'freshP99', label: 'new connection, p99, ms', digits: 2 },
   { measure: 'perSecond', label: 'requests per second, 64 at once', digits: 0 },
+  { measure: 'cpuPerRequestUs', label: 'its CPU time per request, µs', digits: 0 },
   { measure: 'downMiBs', label: 'download, MiB/s', digits: 0 },
   { measure: 'upMiBs', label: 'upload, MiB/s', digits: 0 },
+  { measure: 'downCpuPerMiBMs', label: 'its CPU time per MiB down, ms', digits: 2 },
+  { measure: 'upCpuPerMiBMs', label: 'its CPU time per MiB up, ms', digits: 2 },
   { measure: 'eventP50', label: 'event delay, p50, ms', digits: 2 },
   { measure: 'eventP99', label: 'event delay, p99, ms', digits: 2 },
   { measure: 'eventsAlone', label: 'events that came by themselves, share', digits: 2 },
@@ -80,7 +83,7 @@ const ratioTable = (runs: readonly ContenderRun[], base: ContenderRun): string =
     [`ratio to ${base.contender.name}`, ...runs.map(({ contender }) => contender.name)],
     ...ROWS.filter(({ measure }) => series(base, measure).some((value) => (value ?? 0) > 0)).map(
       ({ measure, label }) => [
-        label.replace(/, (ms|MiB\/s|MiB)$/, ''),
+        label.replace(/, (ms|µs|MiB\/s|MiB)$/, ''),
         ...runs.map((run) => text(pairedRatio(series(run, measure), series(base, measure)), 2)),
       ],
     ),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { say } from '../output.ts';
 import type { Contender } from './contender.ts';
-import { memoryOf, watchMemory } from './memory.ts';
+import { cpuOf, memoryOf, watchMemory } from './process-tree.ts';
 import { CheckOutput, LOAD_PHASES, readFigures, type Figures, type Phase } from './phase.ts';
 
 /** Time between a contender's start and the reading of its memory at rest. */
@@ -52,15 +52,19 @@ const check = async (
 };
 
 const measure = async (contender: Contender, phase: LoadPhase): Promise<Figures> => {
-  const roots = LOAD_PHASES.includes(phase) ? await contender.roots() : [];
-  if (roots.length === 0) return readFigures(phase, await contender.run(phase));
-  const stop = watchMemory(roots);
+  const roots = await contender.roots();
+  const before = cpuOf(roots);
+  const isLoad = LOAD_PHASES.includes(phase) && roots.length > 0;
+  const stop = isLoad ? watchMemory(roots) : undefined;
   try {
-    const figures = readFigures(phase, await contender.run(phase));
-    const { rssMiB, pssMiB } = stop();
-    return { ...figures, loadRssMiB: rssMiB, loadPssMiB: pssMiB };
+    const output = await contender.run(phase);
+    const figures = readFigures(phase, output, cpuOf(roots) - before);
+    const most = stop?.();
+    return most === undefined
+      ? figures
+      : { ...figures, loadRssMiB: most.rssMiB, loadPssMiB: most.pssMiB };
   } finally {
-    stop();
+    stop?.();
   }
 };
 

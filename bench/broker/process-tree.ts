@@ -14,18 +14,29 @@ const read = (path: string): string => {
   }
 };
 
-const parentOf = (pid: string): number => {
-  const stat = read(`/proc/${pid}/stat`);
-  // The name may hold spaces and parentheses; the parent's id is the second field after it.
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+/** The fields of proc_pid_stat(5) after the name, which may hold spaces and parentheses: the state is the first. */
+const statOf = (pid: number): readonly string[] => {
+  const stat = read(`/proc/${String(pid)}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 };
+
+const parentOf = (pid: number): number => Number(statOf(pid)[1] ?? 0);
+
+/** How long the kernel's clock tick is: USER_HZ is 100 on every Linux there is. */
+const TICK_MS = 10;
+
+/** Processor time that these process trees have used, in milliseconds; processes that ended do not count. */
+export const cpuOf = (roots: readonly number[]): number =>
+  treeOf(roots)
+    .map(statOf)
+    .reduce((sum, stat) => sum + (Number(stat[11] ?? 0) + Number(stat[12] ?? 0)) * TICK_MS, 0);
 
 /** These processes and all below them. */
 export const treeOf = (roots: readonly number[]): readonly number[] => {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    const parent = parentOf(name);
+    const parent = parentOf(Number(name));
     children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
   }
   const found: number[] = [];
