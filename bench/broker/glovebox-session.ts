@@ -7,7 +7,7 @@ import { startTestHost } from '../../e2e/fixtures/host.ts';
 import { openInside, requestFor } from '../../e2e/fixtures/inside.ts';
 import { runSession } from '../session/run-once.ts';
 import { UPSTREAM_HOST, type Contender, type Setting } from './contender.ts';
-import { CLIENT_FILE } from './host-client.ts';
+import { CLIENT_FILES } from './host-client.ts';
 import { treeOf } from './process-tree.ts';
 
 const CREDENTIAL = 'bench';
@@ -29,7 +29,7 @@ export const createGloveboxSession = async (
   const { host, scope: hostScope } = await startTestHost();
   scope.use(hostScope);
   const project = scope.use(createTestFolder('gbx-bench-'));
-  copyFileSync(CLIENT_FILE, join(project.path, basename(CLIENT_FILE)));
+  for (const file of CLIENT_FILES) copyFileSync(file, join(project.path, basename(file)));
   unwrap(
     await host.vault.add({
       name: CREDENTIAL,
@@ -72,7 +72,7 @@ export const createGloveboxSession = async (
       'client in the sandbox, gateway, broker process, upstream; memory is gateway and broker',
     run: async (phase) => {
       const { status, stdout, stderr } = await inside.run(
-        `node ${basename(CLIENT_FILE)} ${phase} '${target}'`,
+        `node ${basename(CLIENT_FILES[0] ?? '')} ${phase} '${target}'`,
         PHASE_LIMIT_MS,
       );
       if (status !== 0) throw new Error(`the client ended with ${String(status)}: ${stderr}`);

@@ -2,7 +2,11 @@ import { join } from 'node:path';
 import { runToEnd } from './child.ts';
 import type { Phase } from './phase.ts';
 
-export const CLIENT_FILE = join(import.meta.dirname, 'load-client.mjs');
+/** The client's files; the first is the one to run. */
+export const CLIENT_FILES = ['load-client.mjs', 'text-chunk.mjs'].map((name) =>
+  join(import.meta.dirname, name),
+);
+const [CLIENT_FILE = ''] = CLIENT_FILES;
 
 /** How the client reaches the upstream. */
 export type ClientTarget = {

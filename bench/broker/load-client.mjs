@@ -1,5 +1,5 @@
 // The load of the broker benchmark: the same file drives every contender, on the host and inside a sandbox,
-// so it is plain JavaScript without packages. It speaks HTTP/1.1 over TLS by hand, because Node's own client
+// so it is plain JavaScript without packages, in this file and text-chunk.mjs. It speaks HTTP/1.1 over TLS by hand, because Node's own client
 // would be the bound at these rates.
 //
 // Arguments: a phase and one JSON object {host, port, via?: {host, port, connect, token?}}.
@@ -7,6 +7,7 @@
 // Prints one JSON object.
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
+import { textChunk } from './text-chunk.mjs';
 
 const [phase, text] = process.argv.slice(2);
 const { host, port, via } = JSON.parse(text);
@@ -30,6 +31,7 @@ const authority = port === 443 ? host : `${host}:${port}`;
 const head = (method, path, more = '') =>
   `${method} ${path} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: bench\r\nAccept: */*\r\n` +
   `Authorization: Bearer ${credential}\r\n${more}\r\n`;
+const CHUNK = textChunk();
 const SMALL = Buffer.from(head('GET', '/small'));
 
 /** Reads answers off a connection: length, chunks (RFC 9112 7.1), or to the end. */
@@ -256,18 +258,15 @@ const down = async () => {
 };
 
 const send = (connection, mebibytes) => {
-  const chunk = Buffer.alloc(256 * 1024);
-  // Text that no compression or repeated byte makes easy.
-  for (let at = 0; at < chunk.length; at += 1) chunk[at] = 32 + ((at * 7919 + (at >> 7)) % 95);
   const { socket } = connection;
   const done = connection.ask(
     head('POST', '/upload', `Content-Type: text/plain\r\nContent-Length: ${mebibytes * MIB}\r\n`),
   );
-  let left = mebibytes * 4;
+  let left = (mebibytes * MIB) / CHUNK.length;
   const write = () => {
     while (left > 0) {
       left -= 1;
-      if (!socket.write(chunk)) {
+      if (!socket.write(CHUNK)) {
         socket.once('drain', write);
         return;
       }

@@ -2,32 +2,14 @@
 // Plain JavaScript like the client. Started with an IPC channel: takes {key, cert, credential}, tells {port}.
 // It refuses every request that does not hold the real credential.
 import { createServer } from 'node:https';
+import { textChunk } from './text-chunk.mjs';
 
 const MIB = 1 << 20;
-const CHUNK_BYTES = 64 * 1024;
-
-/** Text as services send it: JSON with words, numbers and base64, the same in every run. */
-const textChunk = () => {
-  let seed = 1;
-  const next = () => {
-    seed = (seed * 1103515245 + 12345) % 2147483648;
-    return seed / 2147483648;
-  };
-  const digits = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/';
-  const word = (length) =>
-    Array.from({ length }, () => digits[Math.floor(next() * digits.length)]).join('');
-  let text = '';
-  while (text.length < CHUNK_BYTES) {
-    text += `{"id":"${word(12)}","size":${Math.floor(next() * 1e6)},"text":"the ${word(5)} of a ${word(7)} in ${word(4)}","data":"${word(64)}"}\n`;
-  }
-  return Buffer.from(text.slice(0, CHUNK_BYTES));
-};
-
 const CHUNK = textChunk();
 const SMALL = JSON.stringify({ ok: true, text: 'x'.repeat(200) });
 
 const sendLarge = (response, mebibytes) => {
-  let left = (mebibytes * MIB) / CHUNK_BYTES;
+  let left = (mebibytes * MIB) / CHUNK.length;
   response.writeHead(200, { 'content-type': 'text/plain', 'content-length': mebibytes * MIB });
   const write = () => {
     while (left > 0) {
