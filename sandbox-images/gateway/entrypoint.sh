@@ -15,4 +15,4 @@ fi
 nft -f /opt/glovebox/capture.nft
 
 exec /opt/glovebox/enter "$GLOVEBOX_UID" "$GLOVEBOX_GID" \
-  /usr/local/bin/node --disable-warning=ExperimentalWarning /opt/glovebox/relay/main.ts
+  /usr/local/bin/node /opt/glovebox/relay/main.js

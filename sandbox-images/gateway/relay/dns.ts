@@ -3,8 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { endpointText, type Endpoint } from './endpoint.ts';
 import type { Link } from './link.ts';
 
-/** Most bytes of a query over UDP. */
-export const MAX_UDP_QUERY_BYTES = 4096;
+/** Most bytes of a query; what claims to be longer is none. */
+export const MAX_QUERY_BYTES = 4096;
 /** Fewest bytes of a DNS message: its header (RFC 1035 4.1.1). */
 export const MIN_MESSAGE_BYTES = 12;
 /** Queries under way at once; more are dropped, as resolvers ask again. */
@@ -68,7 +68,7 @@ export const listenDns = (
     if (answer !== undefined) socket.send(answer, source.port, source.address, () => undefined);
   };
   socket.on('message', (query, { address, port: from }) => {
-    if (query.length > MAX_UDP_QUERY_BYTES) return;
+    if (query.length > MAX_QUERY_BYTES) return;
     void reply(query, { address, port: from });
   });
   socket.on('error', onFailure);
@@ -115,6 +115,10 @@ export const serveDnsConnection = (socket: Socket, source: Endpoint, ask: Ask): 
   const take = (): void => {
     while (underWay < MAX_QUERIES_PER_CONNECTION && pending.length >= 2) {
       const bytes = pending.readUInt16BE(0);
+      if (bytes > MAX_QUERY_BYTES) {
+        socket.resetAndDestroy();
+        return;
+      }
       if (pending.length < 2 + bytes) break;
       const query = Buffer.from(pending.subarray(2, 2 + bytes));
       pending = pending.subarray(2 + bytes);
