@@ -105,7 +105,11 @@ describe('connections that are not HTTP', () => {
       response.end(`${String(request.url)} ${String(request.headers.authorization)}`);
     });
     plain = await listenPlain((request, response) =>
-      response.end(`${String(request.headers.host)}${String(request.url)}`),
+      response.end(
+        `${Object.keys(request.headers)
+          .filter((name) => name.startsWith('proxy'))
+          .join()}` + `${String(request.headers.host)}${String(request.url)}`,
+      ),
     );
     const local = (name: string, port: number, { port: at }: Upstream): string =>
       `${name}:${String(port)}:127.0.0.1:${String(at)}`;
@@ -449,9 +453,9 @@ describe('connections that are not HTTP', () => {
           while (!text.endsWith(body)) text += (await readSome(socket, 1)).toString('latin1');
         };
         expect(await ask('plain.test')).toBe('HTTP/1.1 200');
-        await finish('plain.test/a');
+        await finish('\r\n\r\nplain.test/a');
         expect(await ask('other.test')).toBe('HTTP/1.1 200');
-        await finish('other.test/a');
+        await finish('\r\n\r\nother.test/a');
         expect(await ask('unlisted.test')).toBe('HTTP/1.1 403');
       });
       expect(events.map(({ host, verdict }) => `${host} ${verdict}`)).toEqual([

@@ -6,7 +6,7 @@ import type { CapturedConnection, ConnectionRoute } from '../connection-route.ts
 import type { CredentialBook } from '../credential-book.ts';
 import type { Exchange, Exchanges } from '../exchange.ts';
 import type { HeldCredential } from '../inject.ts';
-import { tripped } from '../judge-request.ts';
+import { createRecordUse, tripped } from '../judge-request.ts';
 import type { Refusal } from '../refuse.ts';
 import { grantCovers } from '../trip.ts';
 import type { Carry } from './carry.ts';
@@ -60,6 +60,7 @@ const refusalBytes = (refusal: Refusal): Buffer =>
  */
 export const createPostgres = (deps: PostgresDeps): Postgres => {
   const { clock, book, exchanges, carry, client, upstream } = deps;
+  const recordUse = createRecordUse(exchanges);
   /** Keys by which queries of this session may be cancelled: a program can't make one up. */
   const cancelKeys = new Set<string>();
   const cancelKey = (host: string, port: number, processId: number, key: number): string =>
@@ -219,7 +220,7 @@ export const createPostgres = (deps: PostgresDeps): Postgres => {
       refuse(stream, exchange, failure('scrub.cut', why), 'allowed');
       return;
     }
-    exchanges.credential({ op: 'used', credential: credential.grant.credential, host }, program);
+    recordUse(credential.grant, { to, program });
     stream.write(Buffer.concat([proved.value.last, greeting]));
     const key = given === undefined ? '' : cancelKey(host, port, given.processId, given.key);
     cancelKeys.add(key);

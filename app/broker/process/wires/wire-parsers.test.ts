@@ -1,6 +1,11 @@
+import { Duplex } from 'node:stream';
+import { connect } from 'node:tls';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { CanonicalHost } from '../../../policy/index.ts';
+import { readClientHello } from '../client-hello.ts';
 import { parseAbsoluteTarget, parseConnectTarget } from './connect-target.ts';
+import { againstPassing } from './pass-through.ts';
 import { readInitialResponse, readMechanisms, readPostgresMessage } from './postgres-message.ts';
 import {
   cancelRequest,
@@ -203,6 +208,62 @@ describe('PostgreSQL’s start-up', () => {
     for (let at = 0; at < message.length; at += 1) {
       expect(readStartup(message.subarray(0, at))).toEqual({ type: 'more' });
     }
+  });
+});
+
+/** A real ClientHello as Node sends it. */
+const realHello = (servername: string | undefined): Promise<Buffer> =>
+  new Promise((resolve) => {
+    const carrier = new Duplex({
+      read: () => undefined,
+      write: (chunk: Buffer) => {
+        resolve(chunk);
+      },
+    });
+    connect({ socket: carrier, ...(servername === undefined ? {} : { servername }) }).on(
+      'error',
+      () => undefined,
+    );
+  });
+
+/** The same with one extension more, at the end. */
+const withExtension = (hello: Buffer, type: number, data: Buffer): Buffer => {
+  const bytes = Buffer.concat([hello, Buffer.alloc(4), data]);
+  bytes.writeUInt16BE(type, hello.length);
+  bytes.writeUInt16BE(data.length, hello.length + 2);
+  const more = data.length + 4;
+  bytes.writeUInt16BE(hello.readUInt16BE(3) + more, 3);
+  bytes.writeUIntBE(hello.readUIntBE(6, 3) + more, 6, 3);
+  const session = 9 + 2 + 32;
+  const suites = session + 1 + (hello[session] ?? 0);
+  const compression = suites + 2 + hello.readUInt16BE(suites);
+  const extensions = compression + 1 + (hello[compression] ?? 0);
+  bytes.writeUInt16BE(hello.readUInt16BE(extensions) + more, extensions);
+  return bytes;
+};
+
+describe('a handshake with a host that is passed through', () => {
+  const host = 'pinned.test' as CanonicalHost;
+  const against = (bytes: Buffer): string | undefined => {
+    const reading = readClientHello(bytes);
+    return reading.type === 'hello' ? againstPassing(reading.hello, host)?.code : reading.type;
+  };
+
+  it('passes where it names the host in the clear, in any spelling', async () => {
+    expect(against(await realHello('pinned.test'))).toBeUndefined();
+    expect(against(await realHello('PINNED.test'))).toBeUndefined();
+    const grease = withExtension(await realHello('pinned.test'), 0x0a0a, Buffer.from('x'));
+    expect(against(grease)).toBeUndefined();
+  });
+
+  it('does not where it names another host, or none', async () => {
+    expect(against(await realHello('other.test'))).toBe('egress.authority-mismatch');
+    expect(against(await realHello(undefined))).toBe('egress.authority-mismatch');
+  });
+
+  it('does not where it carries an encrypted ClientHello, whatever name is in sight', async () => {
+    const hello = withExtension(await realHello('pinned.test'), 0xfe0d, Buffer.alloc(64));
+    expect(against(hello)).toBe('egress.encrypted-hello');
   });
 });
 
