@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestFolder } from '../../e2e/fixtures/folder.ts';
@@ -24,11 +25,13 @@ const PLAIN_DB = 'plain-db.example.test';
 const STRANGER_DB = 'stranger-db.example.test';
 const WEB = 'web.example.test';
 const PINNED = 'pinned.example.test';
+const RAW = 'raw.example.test';
 const PROXY = 'proxy.glovebox.internal';
 
 let test: TestHost;
 let inside: Inside;
 let web: RecordingServer;
+let rawPeers = 0;
 
 const events = async (): Promise<readonly TimelineEvent[]> => {
   // Records wait a moment for the name of their program.
@@ -60,6 +63,20 @@ beforeAll(async () => {
   const pinned = scope.use(
     await startRecordingServer({ identity: await stranger.issue([PINNED]) }),
   );
+  const raw = createServer({ allowHalfOpen: true }, (socket) => {
+    rawPeers += 1;
+    let heard = 0;
+    socket.on('error', () => undefined);
+    socket.write('welcome');
+    socket.on('data', (part: Buffer) => {
+      heard += part.length;
+      if (part.includes('reset')) socket.resetAndDestroy();
+    });
+    socket.on('end', () => socket.end(`heard ${String(heard)}`));
+  });
+  await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve));
+  scope.use({ close: () => void raw.close() });
+  const rawPort = (raw.address() as AddressInfo).port;
   const folder = scope.use(createTestFolder('gbx-ca-'));
   const caFile = join(folder.path, 'ca.pem');
   writeFileSync(caFile, authority.certificate);
@@ -87,7 +104,7 @@ beforeAll(async () => {
         network: {
           default: 'deny',
           presets: [],
-          allow: [`raw-db.example.test:5432`],
+          allow: ['raw-db.example.test:5432', `${RAW}:7000`],
           deny: [],
           passThrough: [PINNED],
           resolve: [
@@ -95,6 +112,9 @@ beforeAll(async () => {
             `${PLAIN_DB}:5432:127.0.0.1:${String(plainDatabase.port)}`,
             `${STRANGER_DB}:5432:127.0.0.1:${String(strangerDatabase.port)}`,
             `raw-db.example.test:5432:127.0.0.1:${String(database.port)}`,
+            `${RAW}:7000:127.0.0.1:${String(rawPort)}`,
+            `${RAW}:7001:127.0.0.1:${String(rawPort)}`,
+            `raw-other.example.test:7000:127.0.0.1:${String(rawPort)}`,
             `${WEB}:443:127.0.0.1:${String(web.port)}`,
             `${PINNED}:443:127.0.0.1:${String(pinned.port)}`,
           ],
@@ -227,6 +247,52 @@ END`,
     expect(stderr).not.toContain('glovebox');
     const [record] = await egressTo('raw-db.example.test');
     expect(record).toMatchObject({ protocol: 'tcp', inspected: false, verdict: 'allowed' });
+  });
+});
+
+describe('raw TCP to a named host and port, from a real sandbox', () => {
+  const python = (script: string) => inside.run(`python3 - <<'END'\n${script}\nEND`);
+
+  it('keeps who speaks first, the end of one direction, and a reset', async () => {
+    const { stdout, stderr } = await python(`
+import socket, struct, time
+def dial(): return socket.create_connection(('${RAW}', 7000))
+s = dial(); print(s.recv(100)); s.sendall(b'\\0ask'); s.shutdown(socket.SHUT_WR)
+rest = b''
+while True:
+    part = s.recv(100)
+    if not part: break
+    rest += part
+print(rest)
+s = dial(); s.recv(100); s.sendall(b'\\0reset me')
+try: print('got', s.recv(100))
+except ConnectionResetError: print('reset')
+`);
+    expect(stderr).toBe('');
+    expect(stdout.trim().split('\n')).toEqual(["b'welcome'", "b'heard 4'", 'reset']);
+    const records = await egressTo(RAW);
+    expect(records).toHaveLength(2);
+    expect(records[0]).toMatchObject({
+      verdict: 'allowed',
+      protocol: 'tcp',
+      inspected: false,
+      bytesOut: 4,
+      bytesIn: 14,
+      program: { command: expect.arrayContaining(['python3']) as unknown },
+    });
+    expect(records[1]).toMatchObject({ code: 'egress.upstream-broke' });
+  });
+
+  it('goes to no other port of that host, and to no other host', async () => {
+    const { stdout } = await python(`
+import socket
+for to in (('${RAW}', 7001), ('raw-other.example.test', 7000)):
+    s = socket.create_connection(to); s.sendall(b'\\0out'); s.settimeout(15)
+    try: print(s.recv(10))
+    except ConnectionResetError: print("b''")
+`);
+    expect(stdout.trim().split('\n')).toEqual(["b''", "b''"]);
+    expect(rawPeers).toBe(2);
   });
 });
 

@@ -104,13 +104,10 @@ describe('connections that are not HTTP', () => {
       webRequests += 1;
       response.end(`${String(request.url)} ${String(request.headers.authorization)}`);
     });
-    plain = await listenPlain((request, response) =>
-      response.end(
-        `${Object.keys(request.headers)
-          .filter((name) => name.startsWith('proxy'))
-          .join()}` + `${String(request.headers.host)}${String(request.url)}`,
-      ),
-    );
+    plain = await listenPlain((request, response) => {
+      const forProxies = Object.keys(request.headers).filter((name) => name.startsWith('proxy'));
+      response.end(`${forProxies.join()}${String(request.headers.host)}${String(request.url)}`);
+    });
     const local = (name: string, port: number, { port: at }: Upstream): string =>
       `${name}:${String(port)}:127.0.0.1:${String(at)}`;
     rig = await createRig({

@@ -14,3 +14,6 @@ export const endSoon = (stream: Duplex, clock: Clock, lastWord: Buffer): void =>
   const cancel = clock.after(REFUSED_LINGER_MS, () => stream.destroy());
   stream.once('close', cancel);
 };
+
+/** A fatal TLS alert, access_denied (RFC 8446 6.2): what a client reads that is refused before any key is agreed. */
+export const ACCESS_DENIED = Buffer.from([21, 3, 3, 0, 2, 2, 49]);

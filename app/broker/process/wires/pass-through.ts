@@ -1,4 +1,4 @@
-import { failure } from '../../../kit/index.ts';
+import { failure, type Clock } from '../../../kit/index.ts';
 import {
   parseHost,
   passesThrough,
@@ -12,16 +12,15 @@ import type { Dial } from '../dial.ts';
 import type { Exchanges } from '../exchange.ts';
 import type { Refusal } from '../refuse.ts';
 import { dialFailed, type Carry } from './carry.ts';
+import { ACCESS_DENIED, endSoon } from './end-soon.ts';
 
 export type PassThroughDeps = {
+  readonly clock: Clock;
   readonly policy: NetworkPolicy;
   readonly dial: Dial;
   readonly exchanges: Exchanges;
   readonly carry: Carry;
 };
-
-/** A fatal TLS alert, access_denied (RFC 8446 6.2): what a client reads that is refused before any key is agreed. */
-const ACCESS_DENIED = Buffer.from([21, 3, 3, 0, 2, 2, 49]);
 
 const hint = 'Only a TLS handshake that names the host in the clear is passed through.';
 
@@ -56,7 +55,7 @@ export const againstPassing = (
  * whatever both sides say. Nothing can be put in or scrubbed there; the record says so.
  */
 export const createPassThrough = (deps: PassThroughDeps): ConnectionRoute => {
-  const { policy, dial, exchanges, carry } = deps;
+  const { clock, policy, dial, exchanges, carry } = deps;
 
   const run = async (
     { socket, host, port, program }: CapturedConnection,
@@ -81,8 +80,7 @@ export const createPassThrough = (deps: PassThroughDeps): ConnectionRoute => {
     if (refusal !== undefined) {
       exchange.refuse(refusal);
       exchange.finish();
-      socket.end(ACCESS_DENIED);
-      socket.resume();
+      endSoon(socket, clock, ACCESS_DENIED);
       return;
     }
     exchange.open();

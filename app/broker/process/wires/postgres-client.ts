@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import { fail, failure, ok, type Clock, type Result } from '../../../kit/index.ts';
+import { err, fail, ok, type Clock, type Err, type Result } from '../../../kit/index.ts';
 import { parseHost, type CanonicalHost } from '../../../policy/index.ts';
 import type { AcceptTls } from '../accept-tls.ts';
 import type { ClientHello } from '../client-hello.ts';
@@ -35,6 +35,9 @@ export type Opened = {
   readonly startup: Exclude<Startup, { readonly type: 'ssl' | 'gssenc' }>;
 };
 
+/** Why a connection got no further, and where words about it can be said; nowhere while TLS is not agreed. */
+export type NotOpened = { readonly refusal: Refusal; readonly stream: Duplex | undefined };
+
 /** The candidate whose password the program proved, and what ends the exchange well. */
 export type Proved = { readonly index: number; readonly last: Buffer };
 
@@ -44,7 +47,7 @@ export type PostgresClient = {
     socket: Duplex,
     host: CanonicalHost,
     hello: ClientHello | undefined,
-  ) => Promise<Result<Opened, Refusal> | undefined>;
+  ) => Promise<Result<Opened, NotOpened> | undefined>;
   /** Lets the program prove which placeholder it holds (SCRAM); undefined where it just left. */
   readonly authenticate: (
     stream: Duplex,
@@ -54,10 +57,10 @@ export type PostgresClient = {
   ) => Promise<Result<Proved, Refusal> | undefined>;
 };
 
-const bad = (why: string): Result<never, Refusal> =>
+const bad = (why: string): Err<Refusal> =>
   fail('egress.bad-request', `The PostgreSQL start-up was refused: ${why}.`);
 
-const unread = (failed: NotRead): Result<never, Refusal> | undefined => {
+const unread = (failed: NotRead): Err<Refusal> | undefined => {
   if (failed === 'gone') return undefined;
   return failed === 'late'
     ? fail('egress.timeout', 'The program took too long to log in.')
@@ -99,9 +102,13 @@ export const createPostgresClient = ({ clock, acceptTls }: PostgresClientDeps): 
   return {
     open: async (socket, host, hello) => {
       let stream = socket;
+      const refuse = (refused: Err<Refusal>): Err<NotOpened> =>
+        err({ refusal: refused.error, stream });
+      const refuseHandshake = (refused: Err<Refusal>): Err<NotOpened> =>
+        err({ refusal: refused.error, stream: undefined });
       if (hello !== undefined) {
         const tls = await secure(socket, host, hello);
-        if (!tls.ok) return tls;
+        if (!tls.ok) return refuseHandshake(tls);
         stream = tls.value;
       }
       const limits = { maxBytes: MAX_STARTUP_BYTES, withinMs: CLIENT_MESSAGE_MS };
@@ -111,24 +118,29 @@ export const createPostgresClient = ({ clock, acceptTls }: PostgresClientDeps): 
           if (reading.type === 'more') return undefined;
           return { value: reading, used: reading.type === 'read' ? reading.used : 0 };
         });
-        if ('failed' in read) return unread(read.failed);
-        if (read.value.type === 'bad') return bad(read.value.why);
+        if ('failed' in read) {
+          const why = unread(read.failed);
+          return why === undefined ? undefined : refuse(why);
+        }
+        if (read.value.type === 'bad') return refuse(bad(read.value.why));
         const { startup } = read.value;
         if (startup.type === 'startup' || startup.type === 'cancel') return ok({ stream, startup });
         if (startup.type === 'gssenc') {
           stream.write('N');
           continue;
         }
-        if (stream !== socket) return bad('it asks for TLS inside TLS');
+        if (stream !== socket) return refuse(bad('it asks for TLS inside TLS'));
         stream.write('S');
         const first = await sniff(socket, clock);
         if (first.type === 'gone') return undefined;
-        if (first.type !== 'tls') return bad('no TLS handshake followed its request');
+        if (first.type !== 'tls') {
+          return refuseHandshake(bad('no TLS handshake followed its request'));
+        }
         const tls = await secure(socket, host, first.hello);
-        if (!tls.ok) return tls;
+        if (!tls.ok) return refuseHandshake(tls);
         stream = tls.value;
       }
-      return bad('it asks for encryption again and again');
+      return refuse(bad('it asks for encryption again and again'));
     },
 
     authenticate: async (stream, minor, unknownOptions, candidates) => {
@@ -140,14 +152,6 @@ export const createPostgresClient = ({ clock, acceptTls }: PostgresClientDeps): 
       const offered = binding === undefined ? [SCRAM] : [SCRAM_PLUS, SCRAM];
       const list = `${offered.join('\0')}\0\0`;
       stream.write(authenticationMessage(AUTH.sasl, Buffer.from(list, 'latin1')));
-      const wrong: Result<never, Refusal> = {
-        ok: false,
-        error: failure(
-          'grant.wrong-password',
-          'The password is not the placeholder that this session holds.',
-          'Log in with what is in PGPASSWORD.',
-        ),
-      };
       const first = await message(stream);
       if (first === undefined || !first.ok) return first;
       const initial = readInitialResponse(first.value);
@@ -166,7 +170,13 @@ export const createPostgresClient = ({ clock, acceptTls }: PostgresClientDeps): 
       const second = await message(stream);
       if (second === undefined || !second.ok) return second;
       const proved = await server.final(second.value.toString('latin1'));
-      if (proved === undefined) return wrong;
+      if (proved === undefined) {
+        return fail(
+          'grant.wrong-password',
+          'The password is not the placeholder that this session holds.',
+          'Log in with what is in PGPASSWORD.',
+        );
+      }
       const last = authenticationMessage(AUTH.saslFinal, Buffer.from(proved.message, 'latin1'));
       return ok({ index: proved.index, last });
     },

@@ -10,7 +10,7 @@ import { createRecordUse, tripped } from '../judge-request.ts';
 import type { Refusal } from '../refuse.ts';
 import { grantCovers } from '../trip.ts';
 import type { Carry } from './carry.ts';
-import { endSoon } from './end-soon.ts';
+import { ACCESS_DENIED, endSoon } from './end-soon.ts';
 import { POSTGRES_ALPN, type PostgresClient } from './postgres-client.ts';
 import { errorResponse } from './postgres-message.ts';
 import { cancelRequest, type Startup } from './postgres-startup.ts';
@@ -242,7 +242,9 @@ export const createPostgres = (deps: PostgresDeps): Postgres => {
       return;
     }
     if (!opened.ok) {
-      refuse(socket, begin(connection), opened.error);
+      const { refusal, stream } = opened.error;
+      if (stream === undefined) refuse(socket, begin(connection), refusal, 'denied', ACCESS_DENIED);
+      else refuse(stream, begin(connection), refusal);
       return;
     }
     const { stream, startup } = opened.value;

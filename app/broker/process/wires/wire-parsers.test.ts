@@ -228,24 +228,24 @@ const realHello = (servername: string | undefined): Promise<Buffer> =>
 
 /** The same with one extension more, at the end. */
 const withExtension = (hello: Buffer, type: number, data: Buffer): Buffer => {
-  const bytes = Buffer.concat([hello, Buffer.alloc(4), data]);
-  bytes.writeUInt16BE(type, hello.length);
-  bytes.writeUInt16BE(data.length, hello.length + 2);
+  const longer = Buffer.concat([hello, Buffer.alloc(4), data]);
+  longer.writeUInt16BE(type, hello.length);
+  longer.writeUInt16BE(data.length, hello.length + 2);
   const more = data.length + 4;
-  bytes.writeUInt16BE(hello.readUInt16BE(3) + more, 3);
-  bytes.writeUIntBE(hello.readUIntBE(6, 3) + more, 6, 3);
+  longer.writeUInt16BE(hello.readUInt16BE(3) + more, 3);
+  longer.writeUIntBE(hello.readUIntBE(6, 3) + more, 6, 3);
   const session = 9 + 2 + 32;
   const suites = session + 1 + (hello[session] ?? 0);
   const compression = suites + 2 + hello.readUInt16BE(suites);
   const extensions = compression + 1 + (hello[compression] ?? 0);
-  bytes.writeUInt16BE(hello.readUInt16BE(extensions) + more, extensions);
-  return bytes;
+  longer.writeUInt16BE(hello.readUInt16BE(extensions) + more, extensions);
+  return longer;
 };
 
 describe('a handshake with a host that is passed through', () => {
   const host = 'pinned.test' as CanonicalHost;
-  const against = (bytes: Buffer): string | undefined => {
-    const reading = readClientHello(bytes);
+  const against = (hello: Buffer): string | undefined => {
+    const reading = readClientHello(hello);
     return reading.type === 'hello' ? againstPassing(reading.hello, host)?.code : reading.type;
   };
 

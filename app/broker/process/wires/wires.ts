@@ -51,7 +51,7 @@ export const createWires = (
     routes: [
       createProxy({ clock, zone, book, exchanges }),
       postgres.route,
-      createPassThrough({ policy, dial, exchanges, carry }),
+      createPassThrough({ clock, policy, dial, exchanges, carry }),
       raw.route,
     ],
     patience: raw.patience,
