@@ -1,9 +1,11 @@
+import { array, assert, constantFrom, oneof, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../kit/index.ts';
 import { buildGrant, parseHost, parsePathPattern, type GrantScope } from '../../policy/index.ts';
 import { injectRequest, type HeaderPairs, type HeldCredential } from './inject.ts';
 import type { BodyGate, JudgedRequest } from './mediate.ts';
 import { MAX_HELD_BODY_BYTES } from './sites/body.ts';
+import { grantsIn } from './trip.ts';
 
 const SECRET = 'real/secret+with?marks&more=1';
 const hold = (
@@ -375,5 +377,81 @@ describe('a scope', () => {
     it('holds nothing where no method was named', () => {
       expect(gate(FORM, undefined, hold('bearer')).type).toBe('stream');
     });
+  });
+});
+
+describe('any request', () => {
+  it('goes out without a placeholder, and with each secret once at most and in its place alone', () => {
+    const kinds = ['header:x-key', 'bearer', 'basic', 'query:key', 'path:bot'];
+    const held = kinds.map((kind, index) => ({
+      ...hold(kind),
+      secret: `real-${String(index)}-secret-${'z'.repeat(12)}`,
+    }));
+    const grants = held.map(({ grant }) => grant);
+    const forms = grants.flatMap(({ placeholder }) => [
+      placeholder,
+      placeholder,
+      `%${placeholder.charCodeAt(0).toString(16)}${placeholder.slice(1)}`,
+      Buffer.from(`user:${placeholder}`).toString('base64'),
+      Buffer.from(`${placeholder}:`).toString('base64'),
+    ]);
+    const word = constantFrom('x', '', 'key', 'Bearer ', 'Basic ', 'token ', 'bot', ...forms);
+    const text = array(word, { maxLength: 3 }).map((words) => words.join(''));
+    const [inHeader, bearer, basic, inQuery, inPath] = grants.map((grant) => grant.placeholder);
+    const pair = Buffer.from(`user:${String(basic)}`).toString('base64');
+    // Half of all pieces stand as they should, or hardly any request would go out.
+    const segment = oneof(constantFrom('v1', `bot${String(inPath)}`), text);
+    const field = oneof(
+      constantFrom(['key', String(inQuery)], ['q', '1']),
+      tuple(constantFrom('key', 'k%65y', 'KEY', 'q'), text),
+    );
+    const header = oneof(
+      constantFrom(
+        ['X-Key', String(inHeader)] as const,
+        ['Authorization', `Bearer ${String(bearer)}`] as const,
+        ['Authorization', `Basic ${pair}`] as const,
+        ['Accept', '*'] as const,
+      ),
+      tuple(
+        constantFrom('X-Key', 'Authorization', 'authorization', 'Cookie'),
+        tuple(constantFrom('', 'Bearer ', 'Basic '), text).map((parts) => parts.join('')),
+      ),
+    );
+    const pathOf = array(segment, { maxLength: 2 }).map((parts) => `/${parts.join('/')}`);
+    const queryOf = array(field, { maxLength: 2 }).map((fields) =>
+      fields.map((parts) => parts.join('=')).join('&'),
+    );
+    let filled = 0;
+    assert(
+      property(
+        pathOf,
+        queryOf,
+        array(header, { maxLength: 2 }),
+        constantFrom('api.test', 'api.test', 'api.test', 'other.test'),
+        constantFrom(true, true, true, false),
+        (path, query, headers, host, tls) => {
+          const target = `${path}${query === '' ? '' : `?${query}`}`;
+          const injected = injectRequest(held, request({ target, headers, host, tls }));
+          if (injected.type === 'tripped') return;
+          filled += injected.used.length;
+          const decoded = injected.headers.map(([name, value]) =>
+            name !== 'X-Key' && /^Basic /i.test(value)
+              ? Buffer.from(value.slice(6), 'base64').toString()
+              : value,
+          );
+          const all = [injected.target, ...decoded].join('\n');
+          expect(grantsIn(grants, injected.target)).toEqual([]);
+          for (const [, value] of injected.headers) expect(grantsIn(grants, value)).toEqual([]);
+          for (const { grant, secret } of held) {
+            const times = all.split(secret).length - 1;
+            expect(times).toBe(injected.used.includes(grant) ? 1 : 0);
+            expect(times === 0 || (host === 'api.test' && tls)).toBe(true);
+          }
+        },
+      ),
+      { seed: 20_261_122, numRuns: 4000 },
+    );
+    // Not a run of refusals alone.
+    expect(filled).toBeGreaterThan(200);
   });
 });

@@ -50,6 +50,14 @@ export const tripped = (
 ): Refusal => {
   const { credential } = grant;
   exchanges.credential({ op: 'tripped', credential, host: to.host, code }, program);
+  if (code === 'grant.method' || code === 'grant.path') {
+    const what = code === 'grant.method' ? 'method' : 'path';
+    return failure(
+      code,
+      `The credential ${credential} is granted for ${to.host}, but not for the ${what} of this request.`,
+      'Ask the person who runs this session for a wider grant, if it should be.',
+    );
+  }
   return failure(
     code,
     `The placeholder of ${credential} stood in ${where} of a request to ${to.host}.`,

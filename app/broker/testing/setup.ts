@@ -71,6 +71,8 @@ export type RigOptions = {
     readonly hosts: readonly string[];
     readonly secret?: string;
     readonly files?: readonly GrantFile[];
+    readonly methods?: string[];
+    readonly paths?: string[];
   }[];
   readonly authority?: TestAuthority;
   readonly program?: Program;
@@ -168,9 +170,12 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
   const states: string[] = [];
   const rotated: string[] = [];
   const grants = (options.grants ?? []).map(
-    ({ kind, hosts, secret = SECRET, files = [] }, index) => {
+    ({ kind, hosts, secret = SECRET, files = [], ...narrowing }, index) => {
       const summary = { name: `cred-${String(index)}`, kind, hosts: [], addedAt: '' };
-      return { ...unwrap(buildGrant(summary, [...hosts], shapeOf(kind, secret))), files };
+      return {
+        ...unwrap(buildGrant(summary, [...hosts], shapeOf(kind, secret), narrowing)),
+        files,
+      };
     },
   );
   const network = unwrap(
