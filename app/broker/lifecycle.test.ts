@@ -70,8 +70,8 @@ describe('the life of a broker process', () => {
     }
   });
 
-  it('listens on a socket that its user alone can reach', async () => {
-    const found = await stat(join(rig.folder, 'link.sock'));
+  it.each(['link.sock', 'handover.sock'])('listens on %s, for its user alone', async (name) => {
+    const found = await stat(join(rig.folder, name));
     expect(found.isSocket()).toBe(true);
     expect(found.mode & 0o777).toBe(0o600);
   });
@@ -94,8 +94,10 @@ describe('the life of a broker process', () => {
       new AbortController().signal,
     );
     expect(started.ok).toBe(true);
-    const found = await stat(join(folder, 'link.sock'));
-    expect([found.gid, found.mode & 0o777]).toEqual([65_532, 0o660]);
+    for (const name of ['link.sock', 'handover.sock']) {
+      const found = await stat(join(folder, name));
+      expect([found.gid, found.mode & 0o777]).toEqual([65_532, 0o660]);
+    }
     await scope.close();
     await rm(folder, { recursive: true });
   });

@@ -18,7 +18,7 @@ export type BrokerCredential = {
 
 export type BrokerSpec = {
   readonly session: SessionId;
-  /** Host folder in which the broker listens on `link.sock`: 0700, or 0710 where the gateway is another user of its group. */
+  /** Host folder in which the broker listens on `link.sock` and `handover.sock`: 0700, or 0710 where the gateway is another user of its group. */
   readonly linkFolder: string;
   readonly network: NetworkPolicy;
   readonly credentials: readonly BrokerCredential[];

@@ -16,7 +16,7 @@ export type GatewaySpec = {
   readonly session: SessionId;
   readonly image: string;
   readonly user: SandboxUser;
-  /** Host folder (0700) that holds `link.sock`; mounted at /run/glovebox. */
+  /** Host folder (0700) that holds the broker's `link.sock` and `handover.sock`; mounted at /run/glovebox. */
   readonly linkFolder: string;
   /** Name of the machine, for gateway and sandbox alike (the sandbox takes it over with the network namespace). */
   readonly hostname?: string;

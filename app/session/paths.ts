@@ -15,7 +15,7 @@ export type SessionPaths = {
   readonly reserve: string;
   /** 0700: sockets and the files that are mounted into the sandbox. */
   readonly run: string;
-  /** Mounted into the gateway; holds `link.sock`. */
+  /** Mounted into the gateway; holds `link.sock` and `handover.sock`. */
   readonly link: string;
   /** Mounted into the guard; holds `guard.sock`. */
   readonly guard: string;
@@ -46,7 +46,7 @@ export const sessionPaths = (home: string, id: SessionId): SessionPaths => {
 
 /** Refuses a home folder that is too deep for the sockets that will live in it. */
 export const checkSocketPaths = (paths: SessionPaths): Result<void, Failure<Code>> => {
-  for (const socket of [join(paths.link, 'link.sock'), join(paths.guard, 'guard.sock')]) {
+  for (const socket of [join(paths.link, 'handover.sock'), join(paths.guard, 'guard.sock')]) {
     const bytes = Buffer.byteLength(socket);
     if (bytes > MAX_SOCKET_PATH_BYTES) {
       return fail(
