@@ -141,6 +141,16 @@ describe('joinWebSocket', () => {
     expect(ours[0]?.destroyed).toBe(true);
   });
 
+  it('says so too where a reset looks like an end, as on a stream of HTTP/2', async () => {
+    const { program, server, end, ours } = start();
+    ours[0]?.emit('aborted');
+    program.stream.end();
+    await settled();
+    expect(server.ended()).toBe(true);
+    server.stream.end();
+    expect(await end).toEqual({ type: 'broke', side: 'program' });
+  });
+
   it('writes no close frame into the middle of a frame', async () => {
     const { clock, program, server, end } = start();
     program.stream.write(masked('a long message').subarray(0, 10));

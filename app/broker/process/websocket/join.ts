@@ -166,6 +166,10 @@ export const joinWebSocket = (join: WebSocketJoin): Promise<WebSocketEnd> =>
       from.on('data', (chunk: Buffer) => pass(way, chunk));
       to.on('drain', () => from.resume());
       from.on('error', () => undefined);
+      // A stream of HTTP/2 that is reset comes to a quiet end, as if all had been said.
+      from.once('aborted', () => {
+        if (!way.closed && !way.ended) settle({ type: 'broke', side });
+      });
       from.once('end', () => {
         way.ended = true;
         to.end();
