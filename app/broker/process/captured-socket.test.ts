@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import koffi from 'koffi';
 import { afterEach, expect, it } from 'vitest';
 import { descriptorOfHandle } from '../testing/relay.ts';
 import {
@@ -13,6 +14,9 @@ import { createNativeSockets } from './native-sockets.ts';
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+const IPPROTO_MPTCP = 262;
 
 const native = createNativeSockets();
 const open: { close: () => unknown }[] = [];
@@ -42,6 +46,14 @@ it('tells the families of listening sockets, and no family of others', async () 
   expect(listeningFamily(native, descriptorOfHandle(await listen('::1')))).toBe(6);
   expect(listeningFamily(native, descriptorOfHandle(accepted))).toBeUndefined();
   expect(listeningFamily(native, 0)).toBeUndefined();
+});
+
+it.runIf(existsSync('/proc/sys/net/mptcp/enabled'))('takes no other protocol', () => {
+  const libc = koffi.load(null);
+  const fd = Number(libc.func('int socket(int, int, int)')(AF_INET, SOCK_STREAM, IPPROTO_MPTCP));
+  libc.func('int listen(int, int)')(fd, 1);
+  open.push({ close: () => closeSync(fd) });
+  expect(listeningFamily(native, fd)).toBeUndefined();
 });
 
 it('bounds what the kernel holds of each accepted connection', async () => {
