@@ -229,6 +229,33 @@ describe('connections that are not HTTP', () => {
       expect(received).toHaveLength(before);
     });
 
+    it.each([
+      ['a broken ClientHello', '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00'],
+      ['a request behind an empty line', '\r\nGET / HTTP/1.1\r\nHost: raw.test:5000\r\n\r\n'],
+      ['a request line with a blank at its end', 'GET / HTTP/1.1 \r\nHost: raw.test:5000\r\n\r\n'],
+      ['a request without a version', 'GET /x\r\n'],
+      ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ])('is no way for %s to go unread', async (_what, bytes) => {
+      const before = received.length;
+      const [event] = await recorded(1, async () => {
+        const socket = await rig.tcp('raw.test', 5000);
+        socket.write(bytes, 'latin1');
+        expect(await readAll(socket)).toBe('');
+      });
+      expect(event).toMatchObject({ verdict: 'denied', code: 'egress.unknown-protocol' });
+      expect(received).toHaveLength(before);
+    });
+
+    it('takes text that is not of the web', async () => {
+      await recorded(1, async () => {
+        const socket = await rig.tcp('raw.test', 5000);
+        socket.write('get key\r\n');
+        expect((await readSome(socket, 9)).toString()).toBe('get key\r\n');
+        socket.destroy();
+      });
+      expect(received.at(-1)).toBe('get key\r\n');
+    });
+
     it('is broken off where nobody listens, with the reason on the record', async () => {
       const [event] = await recorded(1, async () => {
         const socket = await rig.tcp('nothing.test', 5000);

@@ -14,9 +14,11 @@ import type {
 } from '../connection-route.ts';
 import type { Dial } from '../dial.ts';
 import type { Exchanges } from '../exchange.ts';
-import { sniff } from '../sniff.ts';
+import { FIRST_MESSAGE_MS, MAX_REQUEST_LINE_BYTES, sniff } from '../sniff.ts';
 import { dialFailed, RAW_IDLE_MS, type Carry } from './carry.ts';
+import { readFirst } from './read-first.ts';
 import { resetSocket } from './splice.ts';
+import { readWebLike } from './web-like.ts';
 
 /**
  * How long a program may stay silent towards a named raw destination before the server is dialled, in
@@ -59,6 +61,16 @@ const firstSpeaker = (inside: Duplex, outside: Duplex, clock: Clock): Promise<Sp
     if (inside.destroyed || inside.readableLength > 0) onInside();
   });
 
+/** Looks at what waits to be read; what never says what it is counts as neither TLS nor HTTP. */
+const isWebLike = async (inside: Duplex, clock: Clock): Promise<boolean> => {
+  const limits = { maxBytes: MAX_REQUEST_LINE_BYTES, withinMs: FIRST_MESSAGE_MS };
+  const read = await readFirst(inside, clock, limits, (bytes) => {
+    const value = readWebLike(bytes);
+    return value === undefined ? undefined : { value, used: 0 };
+  });
+  return 'value' in read && read.value === 'web';
+};
+
 /**
  * Passes bytes that are neither TLS nor HTTP to the one host and port that a rule names for them, as
  * they are. A server that speaks first is heard; a program that speaks TLS or HTTP first is taken as
@@ -89,6 +101,16 @@ export const createRawTcp = (deps: RawTcpDeps): RawTcp => {
       },
       program,
     );
+    const refuseWeb = (): void => {
+      const why = `What was sent to ${host} is nearly TLS or HTTP, and neither: it is not passed on unread.`;
+      exchange.refuse(failure('egress.unknown-protocol', why));
+      exchange.finish();
+      resetSocket(socket);
+    };
+    if (first.type === 'unknown' && (await isWebLike(socket, clock))) {
+      refuseWeb();
+      return;
+    }
     const to = { host, port, tls: false };
     const dialled = await dial(to);
     if (!dialled.ok) {
@@ -111,10 +133,16 @@ export const createRawTcp = (deps: RawTcpDeps): RawTcp => {
       }
       if (speaker === 'inside' && !socket.readableEnded && socket.readableLength > 0) {
         const said = await sniff(socket, clock);
-        if (said.type === 'tls' || said.type === 'http') {
+        const isWeb = said.type !== 'unknown' && said.type !== 'gone' && said.type !== 'silent';
+        if (isWeb) {
           // Nothing was sent that way, and this exchange never was: the next one has the record.
           resetSocket(outside);
           ways.reenter(socket, { host, port }, program);
+          return;
+        }
+        if (await isWebLike(socket, clock)) {
+          resetSocket(outside);
+          refuseWeb();
           return;
         }
       }
@@ -126,7 +154,7 @@ export const createRawTcp = (deps: RawTcpDeps): RawTcp => {
   return {
     route: (connection, ways) => {
       const { first, host, port, socket } = connection;
-      if (first.type === 'tls' || first.type === 'http') return false;
+      if (first.type !== 'silent' && first.type !== 'unknown') return false;
       const rule = ruleFor(host, port);
       if (rule === undefined) return false;
       run(connection, rule, ways).catch(() => socket.destroy());

@@ -23,6 +23,7 @@ import {
   readSocksRequest,
   SOCKS_REPLY,
 } from './socks.ts';
+import { readWebLike } from './web-like.ts';
 
 const bytes = (...parts: (number | string)[]): Buffer =>
   Buffer.concat(
@@ -267,6 +268,26 @@ describe('a handshake with a host that is passed through', () => {
   });
 });
 
+describe('bytes that are nearly of the web', () => {
+  it.each([
+    ['\x16', 'web'],
+    ['\r\n \x16', 'web'],
+    ['GET / HTTP/1.1', 'web'],
+    ['get\t/\tHTTP/1.0', 'web'],
+    ['\nPOST /x http/2', 'web'],
+    ['GET /x', 'web'],
+    ['GET key\n', 'other'],
+    ['PING\r\n', 'other'],
+    ['\0\0\0\x08', 'other'],
+    ['\r\n', undefined],
+    ['SSH-2.0-x', undefined],
+    ['SSH-2.0-x\n', 'other'],
+    ['', undefined],
+  ] as const)('are told: %j', (text, reading) => {
+    expect(readWebLike(Buffer.from(text, 'latin1'))).toBe(reading);
+  });
+});
+
 describe('every parser of a wire', () => {
   const PARSERS = [
     readSocksGreeting,
@@ -277,6 +298,7 @@ describe('every parser of a wire', () => {
     readPostgresMessage,
     readInitialResponse,
     readMechanisms,
+    readWebLike,
   ];
 
   it('says something of any bytes and never throws, nor reads past their end', () => {
@@ -285,8 +307,10 @@ describe('every parser of a wire', () => {
         fc.uint8Array({ maxLength: 600 }),
         fc.constantFrom(...PARSERS),
         (input, parse) => {
-          const result = parse(Buffer.from(input)) as { used?: number } | undefined;
-          expect(result?.used ?? 0).toBeLessThanOrEqual(input.length);
+          const result = parse(Buffer.from(input)) as { used?: number } | string | undefined;
+          expect(typeof result === 'object' ? (result.used ?? 0) : 0).toBeLessThanOrEqual(
+            input.length,
+          );
         },
       ),
       { numRuns: 2000 },

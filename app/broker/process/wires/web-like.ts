@@ -1,0 +1,26 @@
+const TLS_HANDSHAKE = 22;
+const LF = 10;
+const isSpace = (byte: number | undefined): boolean =>
+  byte === 9 || byte === LF || byte === 13 || byte === 32;
+
+/** A version in the first line, or the request line of HTTP/0.9, which has none. */
+const WEB_LINE = /\bHTTP\/\d|^GET \//i;
+
+/**
+ * Whether bytes that are neither well-formed TLS nor HTTP are still so close that a lenient server may
+ * take them for that: a broken ClientHello, a request line with white space before or after it, the
+ * preface of HTTP/2. Undefined while only more bytes can tell.
+ */
+export const readWebLike = (bytes: Buffer): 'web' | 'other' | undefined => {
+  let from = 0;
+  while (from < bytes.length && isSpace(bytes[from])) from += 1;
+  const first = bytes[from];
+  if (first === undefined) return undefined;
+  if (first === TLS_HANDSHAKE) return 'web';
+  const isLetter = (first >= 65 && first <= 90) || (first >= 97 && first <= 122);
+  if (!isLetter) return 'other';
+  const end = bytes.indexOf(LF, from);
+  const line = bytes.toString('latin1', from, end < 0 ? bytes.length : end);
+  if (WEB_LINE.test(line)) return 'web';
+  return end < 0 ? undefined : 'other';
+};
