@@ -43,6 +43,8 @@ export type KindForm = {
 const KEPT = 'It goes to the keychain at once and is never shown again.';
 const ONE: readonly SecretField[] = [{ name: 'secret', label: 'Secret', hint: KEPT }];
 
+const PASSWORD: readonly SecretField[] = [{ name: 'secret', label: 'Password', hint: KEPT }];
+
 const MEDIATED: Readonly<
   Record<(typeof MEDIATED_KINDS)[number], Pick<KindForm, 'fields' | 'needsHosts' | 'ownVariables'>>
 > = {
@@ -84,7 +86,7 @@ const MEDIATED: Readonly<
     ownVariables: false,
   },
   postgres: {
-    fields: [{ name: 'secret', label: 'Password', hint: KEPT }],
+    fields: PASSWORD,
     needsHosts: true,
     ownVariables: false,
   },
@@ -111,7 +113,7 @@ const generic = (name: string): KindForm => ({
   name,
   label: KIND_WORDS[name] ?? name,
   ...(PLACES[name] === undefined ? {} : { place: PLACES[name] }),
-  fields: ONE,
+  fields: name === 'basic' ? PASSWORD : ONE,
   needsHosts: true,
   ownVariables: false,
 });

@@ -18,7 +18,7 @@ export const KIND_WORDS: Readonly<Record<string, string>> = {
   'oauth-refresh': 'OAuth refresh token',
   postgres: 'PostgreSQL password',
   bearer: 'Bearer token',
-  basic: 'User and password',
+  basic: 'Basic password',
   header: 'Another header',
   query: 'Query parameter',
   path: 'Part of the path',
