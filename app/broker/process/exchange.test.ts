@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { EgressDraft } from '../../contract/index.ts';
+import type { EgressDraft, Program } from '../../contract/index.ts';
 import { createManualClock } from '../../kit/index.ts';
 import type { BrokerDraft } from '../protocol.ts';
-import { createExchanges, OPEN_AFTER_MS, type EgressFacts } from './exchange.ts';
+import { createExchanges, OPEN_AFTER_MS, PROGRAM_WAIT_MS, type EgressFacts } from './exchange.ts';
 
 const FACTS: EgressFacts = {
   verdict: 'allowed',
@@ -29,7 +29,8 @@ const createAll = () => {
     clock,
     opened,
     recorded,
-    begin: () => exchanges.begin(FACTS, new Promise(() => undefined)),
+    begin: (program: Promise<Program | undefined> = new Promise(() => undefined)) =>
+      exchanges.begin(FACTS, program),
   };
 };
 
@@ -68,5 +69,33 @@ describe('a request under way', () => {
     begin().open();
     clock.advance(OPEN_AFTER_MS);
     expect(opened).toHaveLength(2);
+  });
+});
+
+describe('the program of a record', () => {
+  it('is not waited for once it is known that no one knows it', async () => {
+    const { recorded, begin } = createAll();
+    const exchange = begin(Promise.resolve(undefined));
+    await Promise.resolve();
+    exchange.finish();
+    expect(recorded).toHaveLength(1);
+  });
+
+  it('may still come, but the record does not wait for ever', async () => {
+    const { clock, recorded, begin } = createAll();
+    const { promise, resolve } = Promise.withResolvers<Program | undefined>();
+    begin(promise).finish();
+    begin().finish();
+    expect(recorded).toEqual([]);
+    resolve({ pid: 7, command: ['curl'] });
+    await expect.poll(() => recorded).toMatchObject([{ program: { pid: 7 } }]);
+    clock.advance(PROGRAM_WAIT_MS);
+    await expect.poll(() => recorded.length).toBe(2);
+  });
+
+  it('may fail to be found, and the record is written all the same', async () => {
+    const { recorded, begin } = createAll();
+    begin(Promise.reject(new Error('no guard'))).finish();
+    await expect.poll(() => recorded.length).toBe(1);
   });
 });

@@ -4,7 +4,7 @@ import {
   type EgressDraft,
   type Program,
 } from '../../contract/index.ts';
-import { isoTime, randomId, sleep, type Clock } from '../../kit/index.ts';
+import { isoTime, randomId, type Clock } from '../../kit/index.ts';
 import type { BrokerDraft } from '../protocol.ts';
 import type { Refusal } from './refuse.ts';
 
@@ -68,8 +68,16 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
     });
   };
 
+  /** The program if its name comes in time; nothing is left waiting afterwards. */
   const inTime = (program: Promise<Program | undefined>): Promise<Program | undefined> =>
-    Promise.race([program, sleep(clock, PROGRAM_WAIT_MS).then(() => undefined)]);
+    new Promise((resolve) => {
+      const cancel = clock.after(PROGRAM_WAIT_MS, () => resolve(undefined));
+      const settle = (found?: Program): void => {
+        cancel();
+        resolve(found);
+      };
+      program.then(settle, () => settle());
+    });
 
   /** Nearly every record holds no secret: one search over all of it says so. */
   const holdsNone = ({ host, path, method, detail }: EgressFacts): boolean => {
@@ -94,13 +102,20 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
       let facts = initial;
       let finished = false;
       let known: Program | undefined;
+      let asked = false;
       count += 1;
       const id = `${process}-${String(count)}`;
       const at = isoTime(clock.now());
       const started = clock.monotonic();
-      void (async () => {
-        known = await program;
-      })();
+      void program.then(
+        (found) => {
+          known = found;
+          asked = true;
+        },
+        () => {
+          asked = true;
+        },
+      );
       const draft = (): EgressDraft => ({
         kind: 'egress',
         at,
@@ -125,7 +140,7 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
           if (finished) return;
           finished = true;
           const last = draft();
-          if (known !== undefined) {
+          if (asked) {
             record(last);
             return;
           }
