@@ -260,7 +260,7 @@ describe('what is refused', () => {
 
   it.each([
     ['SSH', 'SSH-2.0-OpenSSH_9\r\n', 'egress.unknown-protocol'],
-    ['HTTP/2 without TLS', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'egress.unknown-protocol'],
+    ['a broken HTTP/2 preface', 'PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n', 'egress.unknown-protocol'],
     ['a broken handshake', '\x16\x03\x01\x00\x05hello', 'egress.unknown-protocol'],
     ['words', 'EHLO there\r\n', 'egress.unknown-protocol'],
     ['plain HTTP to a TLS port', `GET / HTTP/1.1\r\nHost: good.test:443\r\n\r\n`, 'egress.not-tls'],

@@ -234,7 +234,7 @@ describe('connections that are not HTTP', () => {
       ['a request behind an empty line', '\r\nGET / HTTP/1.1\r\nHost: raw.test:5000\r\n\r\n'],
       ['a request line with a blank at its end', 'GET / HTTP/1.1 \r\nHost: raw.test:5000\r\n\r\n'],
       ['a request without a version', 'GET /x\r\n'],
-      ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+      ['a broken preface of HTTP/2', 'PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n'],
     ])('is no way for %s to go unread', async (_what, bytes) => {
       const before = received.length;
       const [event] = await recorded(1, async () => {

@@ -88,7 +88,8 @@ export const createAcceptTls =
         cancel();
         tls.removeListener('close', onClose);
         tls.removeListener('end', onClose);
-        resolve(ok(tls));
+        // Only Node's own TLS server says so; HTTP/2 on top would wait for it.
+        resolve(ok(Object.assign(tls, { secureConnecting: false })));
       });
     });
   };

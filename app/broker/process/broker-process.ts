@@ -8,6 +8,8 @@ import { createDial } from './dial.ts';
 import { createDnsServer } from './dns-server.ts';
 import { createDnsZone } from './dns-zone.ts';
 import { createExchanges } from './exchange.ts';
+import { createHttp2Pool } from './http2-pool.ts';
+import { createProtocolChoice } from './protocol-choice.ts';
 import { createIdentifier } from './identify.ts';
 import { createIntercept } from './intercept.ts';
 import { createLeafCache } from './leaf-cache.ts';
@@ -50,6 +52,14 @@ export const runBroker = async (
   });
   const dial = createDial(clock, createResolve(spec.network, clock), upstreamTrust);
   const pool = createUpstreamPool(dial);
+  const http2Pool = createHttp2Pool(clock, dial, (to) => protocol.forget(to));
+  const protocol = createProtocolChoice(clock, dial, {
+    h2: http2Pool.adopt,
+    'http/1.1': (to, dialled) => {
+      pool.park(to, dialled);
+      return true;
+    },
+  });
   const leaves = await createLeafCache(spec.authority, clock.now);
   const policy = spec.network;
   const wires = createWires({ clock, policy, zone, leaves, book, exchanges, dial, upstreamTrust });
@@ -61,6 +71,8 @@ export const runBroker = async (
     book,
     exchanges,
     pool,
+    http2Pool,
+    protocol,
     mediators: createMediators({
       book,
       clock,
@@ -93,6 +105,7 @@ export const runBroker = async (
       link.close();
       intercept.close();
       pool.close();
+      http2Pool.close();
       dns.flush();
       // Records of connections that have just ended wait a moment for their program's name.
       await new Promise<void>((resolve) => {

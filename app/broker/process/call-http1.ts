@@ -63,7 +63,7 @@ export const http1Call =
     });
     upstream.on('timeout', () => {
       const refusal = failure('egress.timeout', `${to.host} was silent for too long.`);
-      fail({ refusal, unprocessed: false });
+      fail({ refusal, unprocessed: 'no' });
     });
     upstream.on('continue', () => events.onContinue());
     upstream.on('information', ({ statusCode, rawHeaders }) => {
@@ -81,6 +81,7 @@ export const http1Call =
         body: answer,
         last: false,
         trailers: () => pairsOf(answer.rawTrailers),
+        resetCode: () => undefined,
       });
     });
     upstream.on('upgrade', (answer, stream, early) => {
@@ -99,7 +100,10 @@ export const http1Call =
         events.onAddress(failed.failure.address);
       }
       // A kept connection may have been closed by the server just now.
-      fail({ refusal: refusalOf(failed, to), unprocessed: upstream.reusedSocket });
+      fail({
+        refusal: refusalOf(failed, to),
+        unprocessed: upstream.reusedSocket ? 'perhaps' : 'no',
+      });
     });
     if (head.framing.type === 'none') upstream.end();
     else if (head.protocol === undefined) {

@@ -136,14 +136,24 @@ export type Upstream = {
   readonly port: number;
   readonly tls: boolean;
 };
-export type Dialled = { readonly socket: Socket; readonly address: string };
+export type Dialled = {
+  readonly socket: Socket;
+  readonly address: string;
+  /** What was chosen of the ALPN names that were offered. */
+  readonly protocol?: string;
+};
+
+const HTTP1_ONLY = ['http/1.1'];
 
 /** Resolve, judge, connect, and for TLS verify: the one way out of this process. */
-export type Dial = (to: Upstream) => Promise<Result<Dialled, DialFailure>>;
+export type Dial = (
+  to: Upstream,
+  alpn?: readonly string[],
+) => Promise<Result<Dialled, DialFailure>>;
 
 export const createDial =
   (clock: Clock, resolve: Resolve, secureContext: SecureContext): Dial =>
-  async (to) => {
+  async (to, alpn = HTTP1_ONLY) => {
     const route = await resolve(to.host, to.port);
     if (!route.ok) return route;
     const dialled = await dialTcp(clock, route.value);
@@ -156,8 +166,12 @@ export const createDial =
       };
     }
     if (!to.tls) return ok(dialled);
-    const secured = await startTls(dialled.socket, to.host, secureContext, ['http/1.1']);
-    if ('tls' in secured) return ok({ socket: secured.tls, address: dialled.address });
+    const secured = await startTls(dialled.socket, to.host, secureContext, alpn);
+    if ('tls' in secured) {
+      const { tls } = secured;
+      const protocol = tls.alpnProtocol === false ? {} : { protocol: tls.alpnProtocol ?? '' };
+      return ok({ socket: tls, address: dialled.address, ...protocol });
+    }
     const error = tlsFailure(to.host, secured.failed);
     return { ok: false, error: { ...error, address: dialled.address } };
   };

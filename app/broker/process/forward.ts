@@ -23,7 +23,7 @@ import { tripped, type RecordUse } from './judge-request.ts';
 import type { Mediation } from './mediate.ts';
 import { countingStep, pump, type Pump, type Step } from './pump.ts';
 import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
-import type { RequestHead } from './request-head.ts';
+import { fieldOf, type RequestHead } from './request-head.ts';
 import type { Scrubber } from './scrub.ts';
 import { grantCovers } from './trip.ts';
 import type { Upgrade, UpgradedEnd, UpgradeRequest } from './upgrade.ts';
@@ -111,6 +111,20 @@ export const forward = (
     const code = failed instanceof Error && 'code' in failed ? String(failed.code) : 'closed';
     fail(failure('egress.upstream-broke', `${to.host} broke off the exchange (${code}).`));
   };
+
+  const answerBroke =
+    (answer: ServerAnswer) =>
+    (failed?: Error): void => {
+      const code = answer.resetCode();
+      if (code === undefined || caller.version === 'h1' || over) {
+        broke(failed);
+        return;
+      }
+      const why = `${to.host} broke off the exchange (reset ${String(code)}).`;
+      exchange.refuse(failure('egress.upstream-broke', why), 'allowed');
+      caller.breakOff(code);
+      finish();
+    };
 
   /** A mediator or a body that cannot be carried through for a reason of our own. */
   const bug = (): void => {
@@ -273,7 +287,7 @@ export const forward = (
       const ended = (): void => {
         sendWhole(scrubber, answer.status, plan, parts, answer.trailers());
       };
-      pump(answer.body, caller.sink, collect, { ended, broke });
+      pump(answer.body, caller.sink, collect, { ended, broke: answerBroke(answer) });
       return;
     }
     const source = decoded(answer, body.type === 'scrub' ? body.encoding : undefined);
@@ -287,7 +301,7 @@ export const forward = (
     if (over) return;
     pump(source, caller.sink, step, {
       ended: () => endAnswer(scrubber, answer.trailers()),
-      broke,
+      broke: answerBroke(answer),
     });
   };
 
@@ -359,6 +373,8 @@ export const forward = (
         });
 
   const finishUpload = (body: CallBody): void => {
+    // It broke off and only looks ended: the program's own end follows and tells the server.
+    if (!caller.arrived()) return;
     const trailers = safeTrailers(caller.trailers());
     const found = trailers
       .map(([name, value]) => deps.book.textTrip(`${name}: ${value}`))
@@ -367,15 +383,17 @@ export const forward = (
     else onTrip(found.grant, 'a trailer');
   };
 
-  const send = (leaving: Leaving, onReady: (body: CallBody) => void, again: boolean): void => {
+  const send = (leaving: Leaving, onReady: (body: CallBody) => void, replayable: boolean): void => {
     if (over) return;
     let answered = false;
     const failed = ({ refusal, unprocessed, resetCode }: CallFailure): void => {
       if (over) return;
       // Nothing was done with it that could have counted twice.
-      if (unprocessed && again && !answered && resends < MAX_RESENDS) {
+      const harmless =
+        unprocessed === 'surely' || (unprocessed === 'perhaps' && RESENDABLE.has(head.method));
+      if (harmless && replayable && !answered && resends < MAX_RESENDS) {
         resends += 1;
-        send(leaving, onReady, again);
+        send(leaving, onReady, replayable);
         return;
       }
       if (resetCode !== undefined && caller.version === 'h2') {
@@ -416,6 +434,7 @@ export const forward = (
         method: head.method,
         target,
         framing,
+        authority: fieldOf(headers, 'host') ?? '',
         headers: callHeaders(headers, {
           readable: readable(),
           injected: used.length > 0,
@@ -467,10 +486,7 @@ export const forward = (
 
   const sendEmpty = (): void => {
     const { target, headers } = outgoing;
-    const idempotent = RESENDABLE.has(head.method);
-    // A server that refuses a stream has not begun on it, whatever its method (RFC 9113 8.7).
-    const again = idempotent || caller.version === 'h2';
-    send({ target, headers, framing: { type: 'none' } }, (body) => body.finish([]), again);
+    send({ target, headers, framing: { type: 'none' } }, (body) => body.finish([]), true);
   };
 
   /** What a mediator lets go is looked at once more: it may hold no placeholder any longer. */
@@ -535,7 +551,7 @@ export const forward = (
       if (body.length > 0) sink.write(body);
       sink.finish([]);
     };
-    send(leaving, onReady, RESENDABLE.has(head.method) || caller.version === 'h2');
+    send(leaving, onReady, true);
   };
 
   const sendPeeked = async (): Promise<void> => {

@@ -58,6 +58,8 @@ export type CallHead = {
   readonly target: string;
   readonly headers: HeaderPairs;
   readonly framing: RequestHead['framing'];
+  /** Host and port as the program wrote them, judged. */
+  readonly authority: string;
   /** Header names that hold real values, lower case: never put into a compression table. */
   readonly sensitive: readonly string[];
   /** The protocol that is asked for, where the request is an upgrade. */
@@ -74,13 +76,15 @@ export type ServerAnswer = {
   readonly last: boolean;
   /** Fields that came after the body, once that has ended. */
   readonly trailers: () => HeaderPairs;
+  /** The HTTP/2 error code with which the server broke off. */
+  readonly resetCode: () => number | undefined;
 };
 
 /** How a call failed. */
 export type CallFailure = {
   readonly refusal: Refusal;
-  /** The server has done nothing with it: the same request may be sent again. */
-  readonly unprocessed: boolean;
+  /** Whether the server has done nothing with it, so that the same request may be sent again. */
+  readonly unprocessed: 'surely' | 'perhaps' | 'no';
   /** The HTTP/2 error code that the server sent. */
   readonly resetCode?: number;
 };

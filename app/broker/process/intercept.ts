@@ -16,11 +16,14 @@ import { isZoneAddress, type DnsZone } from './dns-zone.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Exchanges } from './exchange.ts';
 import { createJudge, createRecordUse, type Approach } from './judge-request.ts';
+import type { Http2Pool } from './http2-pool.ts';
+import type { ProtocolChoice } from './protocol-choice.ts';
 import type { LeafCache } from './leaf-cache.ts';
 import type { Mediator } from './mediate.ts';
 import { proxyApproach } from './proxy-target.ts';
 import type { Refusal } from './refuse.ts';
 import { createServeHttp1 } from './serve-http1.ts';
+import { createServeHttp2 } from './serve-http2.ts';
 import { SILENCE_MS, sniff } from './sniff.ts';
 import type { Upgrade } from './upgrade.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
@@ -33,6 +36,8 @@ export type InterceptDeps = {
   readonly book: CredentialBook;
   readonly exchanges: Exchanges;
   readonly pool: UpstreamPool;
+  readonly http2Pool: Http2Pool;
+  readonly protocol: ProtocolChoice;
   readonly mediators: readonly Mediator[];
   readonly upgrades: readonly Upgrade[];
   readonly routes: readonly ConnectionRoute[];
@@ -52,19 +57,22 @@ export type Intercept = {
 const hostOf = (zone: DnsZone, destination: Endpoint): CanonicalHost | undefined =>
   isZoneAddress(destination.address) ? zone.nameOf(destination.address) : destination.address;
 
+const isSpoken = (name: string): boolean => name === 'h2' || name === 'http/1.1';
+
 /** Where captured connections come in: looked at, given to who knows their protocol, or refused. */
 export const createIntercept = (deps: InterceptDeps): Intercept => {
   const { clock, policy, zone, exchanges, book } = deps;
   const recordUse = createRecordUse(exchanges);
   const judge = createJudge({ book, exchanges, recordUse, mediators: deps.mediators });
-  const http1 = createServeHttp1({
+  const serving = {
     clock,
     exchanges,
     judge,
     forward: { clock, book, exchanges, recordUse },
-    pool: deps.pool,
     upgrades: deps.upgrades,
-  });
+  };
+  const http1 = createServeHttp1({ ...serving, pool: deps.pool });
+  const http2 = createServeHttp2({ ...serving, pool: deps.http2Pool });
   const acceptTls = createAcceptTls({ clock, leaves: deps.leaves });
   const streams = new Set<Duplex>();
 
@@ -102,19 +110,35 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       refuse(named.error);
       return;
     }
-    if (hello.alpn.length > 0 && !hello.alpn.includes('http/1.1')) {
-      const why = 'The program offers no HTTP/1.1 in its TLS handshake.';
+    const { shown, refusal: disagreement } = named.value;
+    const offered = hello.alpn.length === 0 ? ['http/1.1'] : hello.alpn.filter(isSpoken);
+    if (offered.length === 0) {
+      const why = 'The program offers neither HTTP/2 nor HTTP/1.1 in its TLS handshake.';
       refuse(failure('egress.unknown-protocol', why));
       return;
     }
-    const { shown, refusal } = named.value;
-    const tls = await acceptTls(socket, { shown, alpn: ['http/1.1'] });
+    // A refused destination is never dialled; what the program offers is taken, so that it can read why.
+    const may = disagreement === undefined && verdict.verdict === 'allowed';
+    const choice = may && offered.includes('h2') ? await deps.protocol.of(to) : undefined;
+    const speaks = choice?.ok === true ? [choice.value] : offered;
+    const alpn = offered.filter((name) => speaks.includes(name));
+    if (alpn.length === 0) {
+      const why = `${host} does not speak HTTP/2, and the program offers nothing else.`;
+      refuse(failure('egress.unknown-protocol', why));
+      return;
+    }
+    const refusal = disagreement ?? (choice?.ok === false ? choice.error : undefined);
+    const tls = await acceptTls(socket, { shown, alpn });
     if (!tls.ok) {
       refuse(tls.error);
       return;
     }
     const approach: Approach = { to, program, refusal, verdict };
-    http1.take(tls.value, socket, { approach });
+    if (tls.value.alpnProtocol === 'h2') {
+      http2.take(tls.value, socket, { approach, extended: deps.http2Pool.extended(to) });
+    } else {
+      http1.take(tls.value, socket, { approach });
+    }
   };
 
   const serve = async (
@@ -140,6 +164,11 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       if (deps.routes.some((route) => route(connection, ways))) return;
       if (first.type === 'tls') {
         await serveTls(connection, first.hello);
+        return;
+      }
+      if (first.type === 'http2') {
+        const approach = { to: { host, port, tls: false }, program, refusal: undefined, verdict };
+        http2.take(socket, socket, { approach, extended: false });
         return;
       }
       if (first.type === 'http') {
@@ -190,6 +219,7 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     close: () => {
       for (const stream of streams) stream.destroy();
       http1.close();
+      http2.close();
     },
   };
 };

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_URL_PATH_CHARS } from '../../contract/index.ts';
-import { fail, failure, ok, type Result } from '../../kit/index.ts';
+import { failure, ok, type Result } from '../../kit/index.ts';
 import { canonicalPath, parseHost } from '../../policy/index.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
 import type { Refusal } from './refuse.ts';
@@ -16,7 +16,7 @@ export const MAX_TARGET_CHARS = MAX_URL_PATH_CHARS;
 /** Methods that are never passed on: one echoes headers back, the other opens a tunnel inside the tunnel. */
 const REFUSED_METHODS = new Set(['TRACE', 'TRACK', 'CONNECT']);
 const METHOD = /^[A-Z][A-Z-]{0,31}$/;
-const LENGTH = /^[0-9]{1,15}$/;
+export const LENGTH = /^[0-9]{1,15}$/;
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what is refused
 const FIELD_CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
@@ -115,6 +115,63 @@ const framingOf = (headers: HeaderPairs): Result<RequestHead['framing'], Refusal
     : refuse('egress.bad-request', 'The Content-Length is not a number.');
 };
 
+/** Checks what every field must be, whatever HTTP version carried it. */
+export const checkFields = (headers: HeaderPairs, target: string): Refusal | undefined => {
+  if (headers.length > MAX_HEADER_FIELDS)
+    return failure('egress.too-large', 'The request has too many header fields.');
+  if (target.length > MAX_TARGET_CHARS)
+    return failure('egress.too-large', 'The request target is too long.');
+  const seen = new Set<string>();
+  for (const [rawName, value] of headers) {
+    const name = rawName.toLowerCase();
+    if (!FIELD_NAME.test(rawName))
+      return failure('egress.bad-request', 'A header field name has characters that none has.');
+    if (FIELD_CONTROL.test(value))
+      return failure('egress.bad-request', `The header ${name} has control characters in it.`);
+    if (!ONCE.has(name)) continue;
+    if (seen.has(name)) return failure('egress.bad-request', `The header ${name} occurs twice.`);
+    seen.add(name);
+  }
+  return undefined;
+};
+
+/** Checks the method, and those that the request names beside its own. */
+export const checkMethod = (
+  method: string,
+  target: string,
+  headers: HeaderPairs,
+): Refusal | undefined => {
+  if (REFUSED_METHODS.has(method) || !METHOD.test(method)) {
+    return failure('egress.method-refused', 'That method is never passed on.');
+  }
+  return methodsOf(method, target, headers).some((named) => REFUSED_METHODS.has(named))
+    ? failure('egress.method-refused', 'The request names a method that is never passed on.')
+    : undefined;
+};
+
+/** Checks what is the same for every version once host and framing are known. */
+export const checkRest = ({
+  method,
+  target,
+  headers,
+  framing,
+}: Pick<RequestHead, 'method' | 'target' | 'headers' | 'framing'>): Refusal | undefined => {
+  if (method === 'HEAD' && framing.type !== 'none') {
+    return failure('egress.bad-request', 'A HEAD request has no body.');
+  }
+  const expect = fieldOf(headers, 'expect');
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    return failure('egress.bad-request', 'The Expect header asks for something unknown.');
+  }
+  if (target === '*') return undefined;
+  const path = canonicalPath(target);
+  return path.ok ? undefined : failure('egress.bad-path', path.error.message, path.error.hint);
+};
+
+/** The value of the first field of that name, given in lower case. */
+export const fieldOf = (headers: HeaderPairs, wanted: string): string | undefined =>
+  headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
+
 /**
  * Judges a request's head beyond what Node's strict parser refuses: one meaning for host, path and
  * framing, or none. Host first, so that a mismatch is told as one.
@@ -130,22 +187,9 @@ export const readRequestHead = (
   if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0') {
     return refuse('egress.bad-request', 'The HTTP version is not 1.0 or 1.1.');
   }
-  if (headers.length > MAX_HEADER_FIELDS)
-    return refuse('egress.too-large', 'The request has too many header fields.');
-  if (url.length > MAX_TARGET_CHARS)
-    return refuse('egress.too-large', 'The request target is too long.');
-  const seen = new Set<string>();
-  for (const [rawName, value] of headers) {
-    const name = rawName.toLowerCase();
-    if (!FIELD_NAME.test(rawName))
-      return refuse('egress.bad-request', 'A header field name has characters that none has.');
-    if (FIELD_CONTROL.test(value))
-      return refuse('egress.bad-request', `The header ${name} has control characters in it.`);
-    if (ONCE.has(name) && seen.has(name))
-      return refuse('egress.bad-request', `The header ${name} occurs twice.`);
-    seen.add(name);
-  }
-  const host = headers.find(([name]) => name.toLowerCase() === 'host')?.[1];
+  const badField = checkFields(headers, url);
+  if (badField !== undefined) return { ok: false, error: badField };
+  const host = fieldOf(headers, 'host');
   if (host === undefined) return refuse('egress.bad-request', 'The request has no Host header.');
   if (!sameAuthority(host, to)) {
     return refuse(
@@ -158,22 +202,17 @@ export const readRequestHead = (
   }
   const target = originForm(method, url, to);
   if (!target.ok) return target;
-  if (methodsOf(method, target.value, headers).some((named) => REFUSED_METHODS.has(named))) {
-    return refuse('egress.method-refused', 'The request names a method that is never passed on.');
-  }
+  const badMethod = checkMethod(method, target.value, headers);
+  if (badMethod !== undefined) return { ok: false, error: badMethod };
   const framing = framingOf(headers);
   if (!framing.ok) return framing;
-  if (method === 'HEAD' && framing.value.type !== 'none') {
-    return refuse('egress.bad-request', 'A HEAD request has no body.');
-  }
   if (request.httpVersion === '1.0' && framing.value.type === 'chunked') {
     return refuse('egress.bad-request', 'HTTP/1.0 knows no chunked encoding.');
   }
-  const expect = headers.find(([name]) => name.toLowerCase() === 'expect')?.[1];
-  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-    return refuse('egress.bad-request', 'The Expect header asks for something unknown.');
-  }
-  const asked = headers.find(([name]) => name.toLowerCase() === 'upgrade')?.[1]?.toLowerCase();
+  const read = { method, target: target.value, headers, framing: framing.value };
+  const bad = checkRest(read);
+  if (bad !== undefined) return { ok: false, error: bad };
+  const asked = fieldOf(headers, 'upgrade')?.toLowerCase();
   // h2c is an offer that a server may ignore; every other upgrade is a demand.
   const upgrade = asked === 'h2c' ? undefined : asked;
   if (upgrade !== undefined && !upgrades.has(upgrade)) {
@@ -182,16 +221,6 @@ export const readRequestHead = (
   if (upgrade !== undefined && (framing.value.type !== 'none' || request.httpVersion !== '1.1')) {
     return refuse('egress.bad-request', 'A request for an upgrade has no body.');
   }
-  if (target.value !== '*') {
-    const path = canonicalPath(target.value);
-    if (!path.ok) return fail('egress.bad-path', path.error.message, path.error.hint);
-  }
-  return ok({
-    method,
-    target: target.value,
-    headers,
-    framing: framing.value,
-    expectsContinue: expect !== undefined,
-    upgrade,
-  });
+  const expectsContinue = fieldOf(headers, 'expect') !== undefined;
+  return ok({ ...read, expectsContinue, upgrade });
 };

@@ -7,7 +7,7 @@ import { http1Call } from './call-http1.ts';
 import { http1Caller, sendRefusal } from './caller-http1.ts';
 import { forward, type ForwardDeps, type Outgoing } from './forward.ts';
 import { requestFacts, type Approach, type JudgeRequest } from './judge-request.ts';
-import { refusalMessage, refusalStatus, type Refusal } from './refuse.ts';
+import { refusalMessage, refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
 import { MAX_HEADER_BYTES, pairsOf, readRequestHead } from './request-head.ts';
 import { readUpgrade, type Upgrade } from './upgrade.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
@@ -81,7 +81,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     const approach = seat.approachOf?.(request) ?? seat.approach;
     const { to, program } = approach;
     const refuse = (refusal: Refusal): void => {
-      exchange.refuse(refusal);
+      exchange.refuse(refusal, refusalVerdict(refusal));
       exchange.set({ status: refusalStatus(refusal) });
       sendRefusal(clock, response, refusal);
       done();

@@ -12,6 +12,8 @@ export const MAX_REQUEST_LINE_BYTES = 20_480;
 export type Sniffed =
   | { readonly type: 'tls'; readonly hello: ClientHello }
   | { readonly type: 'http' }
+  /** HTTP/2 without TLS, by prior knowledge (RFC 9113 3.3). */
+  | { readonly type: 'http2' }
   | { readonly type: 'silent' }
   | { readonly type: 'unknown'; readonly why: string }
   | { readonly type: 'gone' };
@@ -33,8 +35,8 @@ const readHttp = (bytes: Buffer): Reading => {
       ? { type: 'unknown', why: 'the first line does not end' }
       : undefined;
   }
-  if (line.startsWith('PRI * HTTP/2'))
-    return { type: 'unknown', why: 'HTTP/2 without TLS is not passed on' };
+  if (line === 'PRI * HTTP/2.0\r') return { type: 'http2' };
+  if (line.startsWith('PRI ')) return { type: 'unknown', why: 'the HTTP/2 preface is broken' };
   return REQUEST_LINE.test(line)
     ? { type: 'http' }
     : { type: 'unknown', why: 'the first line is no HTTP request' };

@@ -1,6 +1,6 @@
 import { Agent, type ClientRequestArgs, type RequestOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Dial, DialFailure, Upstream } from './dial.ts';
+import type { Dial, DialFailure, Dialled, Upstream } from './dial.ts';
 
 /** Most connections to one server at once. */
 export const MAX_SOCKETS_PER_UPSTREAM = 256;
@@ -26,13 +26,19 @@ export type UpstreamPool = {
   readonly agent: Agent;
   /** The judged address behind a connection. */
   readonly addressOf: (socket: Duplex) => string | undefined;
+  /** Takes a connection that was dialled for another reason; the next request to that server uses it. */
+  readonly park: (to: Upstream, dialled: Dialled) => void;
   readonly close: () => void;
 };
 
 const upstreamOf = (options: unknown): Upstream => (options as UpstreamOptions).upstream;
 
+const nameOf = ({ host, port, tls }: Upstream): string =>
+  `${tls ? 'https' : 'http'}:${host}:${String(port)}`;
+
 export const createUpstreamPool = (dial: Dial): UpstreamPool => {
   const addresses = new WeakMap<Duplex, string>();
+  const parked = new Map<string, Dialled>();
   const agent = new Agent({
     keepAlive: true,
     maxSockets: MAX_SOCKETS_PER_UPSTREAM,
@@ -41,14 +47,25 @@ export const createUpstreamPool = (dial: Dial): UpstreamPool => {
     timeout: IDLE_UPSTREAM_MS,
   });
   // Node's own naming knows nothing of our destinations: scheme, host and port are the whole identity.
-  agent.getName = (options) => {
-    const { host, port, tls } = upstreamOf(options);
-    return `${tls ? 'https' : 'http'}:${host}:${String(port)}`;
+  agent.getName = (options) => nameOf(upstreamOf(options));
+
+  const unpark = (to: Upstream): Dialled | undefined => {
+    const name = nameOf(to);
+    const dialled = parked.get(name);
+    parked.delete(name);
+    return dialled?.socket.destroyed === false ? dialled : undefined;
   };
   const connect = async (
     to: Upstream,
     done: (failure: Error | null, stream?: Duplex) => void,
   ): Promise<void> => {
+    const waiting = unpark(to);
+    if (waiting !== undefined) {
+      addresses.set(waiting.socket, waiting.address);
+      waiting.socket.setTimeout(0);
+      done(null, waiting.socket);
+      return;
+    }
     let dialled;
     try {
       dialled = await dial(to);
@@ -68,5 +85,24 @@ export const createUpstreamPool = (dial: Dial): UpstreamPool => {
     void connect(upstreamOf(options), callback as (failure: Error | null, stream?: Duplex) => void);
     return undefined;
   };
-  return { agent, addressOf: (socket) => addresses.get(socket), close: () => agent.destroy() };
+  return {
+    agent,
+    addressOf: (socket) => addresses.get(socket),
+    park: (to, dialled) => {
+      const name = nameOf(to);
+      parked.get(name)?.socket.destroy();
+      parked.set(name, dialled);
+      const { socket } = dialled;
+      socket.setTimeout(IDLE_UPSTREAM_MS, () => {
+        if (parked.get(name) === dialled) socket.destroy();
+      });
+      socket.once('close', () => {
+        if (parked.get(name) === dialled) parked.delete(name);
+      });
+    },
+    close: () => {
+      agent.destroy();
+      for (const { socket } of parked.values()) socket.destroy();
+    },
+  };
 };

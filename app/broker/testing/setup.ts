@@ -32,9 +32,10 @@ export const listenTls = async (
   authority: TestAuthority,
   names: readonly string[],
   listener: RequestListener,
+  port = 0,
 ): Promise<Upstream> => {
   const server = createTlsServer(await authority.issue(names), listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
