@@ -8,6 +8,7 @@ import type { JudgedRequest, Mediation, Mediator } from '../mediate.ts';
 import type { Refusal } from '../refuse.ts';
 import { outsideScope } from '../sites/scope.ts';
 import { grantCovers } from '../trip.ts';
+import { remember } from './remember.ts';
 import { readSigv4Header, writeSigv4Header, type Sigv4Header } from './sigv4-header.ts';
 import { sha256Hex, sigv4Signature, type SignedRequest } from './sigv4-sign.ts';
 
@@ -263,12 +264,12 @@ const mediate = (pair: Pair, request: JudgedRequest, clock: Clock): Result<Media
  * real pair. A body whose hash the client declares is streamed, for the service holds it against that
  * hash; where no header tells the hash, the body is held until it can be counted in.
  */
-export const createAwsMediator =
-  (book: CredentialBook, clock: Clock): Mediator =>
-  (request) => {
+export const createAwsMediator = (book: CredentialBook, clock: Clock): Mediator => {
+  const rememberedPair = remember(pairOf);
+  return (request) => {
     const { host, port, tls } = request.to;
     if (!tls) return undefined;
-    const pairs = book.held().flatMap((held) => pairOf(held) ?? []);
+    const pairs = book.held().flatMap((held) => rememberedPair(held) ?? []);
     const text = [request.target, valueOf(request.headers, 'authorization') ?? ''].join(' ');
     const pair = pairs.find(
       ({ grant, placeholder }) =>
@@ -288,3 +289,4 @@ export const createAwsMediator =
       return undefined;
     return mediate(pair, request, clock);
   };
+};

@@ -12,7 +12,7 @@ export type GitRequest = {
 
 // Servers differ in what they cut off an ending or fold in it; whatever one of them may take for a
 // push is judged as one.
-const EXCHANGE = /^(.*)\/git-(upload|receive)-pack(?:[/;].*)?$/is;
+const EXCHANGE = /^(.*)\/git-(upload-pack|receive-pack|upload-archive)(?:[/;].*)?$/is;
 const ADVERTISE = /^(.*)\/info\/refs(?:[/;].*)?$/is;
 
 const decode = (path: string): string => {
@@ -26,16 +26,18 @@ const decode = (path: string): string => {
   }
 };
 
-/** The name that rules know a repository by. */
-const repositoryOf = (path: string): string => {
+/** The name that rules know a repository by; some servers would cut off what follows a semicolon. */
+const repositoryOf = (path: string): Result<string> => {
+  if (path.includes(';'))
+    return fail('git.unreadable', 'The path of the repository can be read in two ways.');
   const parts = path.split('/').filter((part) => part !== '');
-  return parts.join('/').replace(/\.git$/i, '');
+  return ok(parts.join('/').replace(/(?:\.git)+$/i, ''));
 };
 
 const operationOf = (service: string): GitOperation =>
-  service.toLowerCase() === 'receive' ? 'push' : 'fetch';
+  service.toLowerCase() === 'receive-pack' ? 'push' : 'fetch';
 
-const SERVICE = /^git-(upload|receive)-pack$/i;
+const SERVICE = /^git-(upload-pack|receive-pack|upload-archive)$/i;
 
 /**
  * Tells a git client's requests from others by path and query; undefined for all that is none.
@@ -49,11 +51,10 @@ export const readGitRequest = (method: string, target: string): Result<GitReques
   const [, exchanged, pack] = EXCHANGE.exec(path) ?? [];
   if (exchanged !== undefined && pack !== undefined) {
     if (method === 'GET' || method === 'HEAD') return ok(undefined);
-    return ok({
-      operation: operationOf(pack),
-      repository: repositoryOf(exchanged),
-      step: 'exchange',
-    });
+    const repository = repositoryOf(exchanged);
+    return repository.ok
+      ? ok({ operation: operationOf(pack), repository: repository.value, step: 'exchange' })
+      : repository;
   }
   const [, advertised] = ADVERTISE.exec(path) ?? [];
   if (advertised === undefined) return ok(undefined);
@@ -61,12 +62,11 @@ export const readGitRequest = (method: string, target: string): Result<GitReques
   const [service, second] = services;
   if (second !== undefined)
     return fail('git.unreadable', 'The request names two services of git at once.');
-  const named = service === undefined ? 'upload' : SERVICE.exec(service)?.[1];
+  const named = service === undefined ? 'upload-pack' : SERVICE.exec(service)?.[1];
   if (named === undefined)
     return fail('git.unreadable', 'The request names a service that git does not have.');
-  return ok({
-    operation: operationOf(named),
-    repository: repositoryOf(advertised),
-    step: 'advertise',
-  });
+  const repository = repositoryOf(advertised);
+  return repository.ok
+    ? ok({ operation: operationOf(named), repository: repository.value, step: 'advertise' })
+    : repository;
 };

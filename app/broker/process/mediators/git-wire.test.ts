@@ -172,6 +172,8 @@ describe('a request of git', () => {
     ['POST', '/o//r.git/git-receive-pack/', 'push', 'exchange'],
     ['POST', '/%6f/r/GIT-receive-pack;x=1', 'push', 'exchange'],
     ['PUT', '/o/r.GIT/git-receive-pack?a=b', 'push', 'exchange'],
+    ['POST', '/o/r.git.git/git-receive-pack', 'push', 'exchange'],
+    ['POST', '/o/r/git-upload-archive', 'fetch', 'exchange'],
   ])('%s %s is a %s', (method, target, operation, step) => {
     expect(readGitRequest(method, target)).toEqual({
       ok: true,
@@ -189,9 +191,11 @@ describe('a request of git', () => {
   });
 
   it.each([
-    '/o/r/info/refs?service=git-upload-pack&service=git-receive-pack',
-    '/o/r/info/refs?service=git-archive',
-  ])('with two meanings is refused: %s', (target) => {
-    expect(readGitRequest('GET', target)).toMatchObject(unreadable);
+    ['GET', '/o/r/info/refs?service=git-upload-pack&service=git-receive-pack'],
+    ['GET', '/o/r/info/refs?service=git-archive'],
+    ['POST', '/o/r.git;x/git-receive-pack'],
+    ['GET', '/o%3bx/r/info/refs?service=git-receive-pack'],
+  ])('with two meanings is refused: %s %s', (method, target) => {
+    expect(readGitRequest(method, target)).toMatchObject(unreadable);
   });
 });

@@ -27,7 +27,7 @@ export type Sigv4Header = {
 
 const FIELD = /^(Credential|SignedHeaders|Signature)=(\S+)$/;
 const CREDENTIAL =
-  /^([A-Za-z0-9]{16,128})\/([0-9]{8})\/([a-z0-9-]{1,64})\/([a-z0-9-]{1,64})\/aws4_request$/;
+  /^([A-Za-z0-9]{16,128})\/([0-9]{8})\/([a-z0-9-]{1,64})\/([A-Za-z0-9-]{1,64})\/aws4_request$/;
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const SIGNATURE = /^[0-9a-f]{64}$/;
 

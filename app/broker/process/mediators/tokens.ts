@@ -15,6 +15,7 @@ import {
   refreshClientOf,
   type RefreshClient,
 } from './oauth-refresh.ts';
+import { remember } from './remember.ts';
 import { reissue, serviceAccountOf, type ServiceAccount } from './service-account.ts';
 import { MAX_TOKEN_ANSWER_BYTES, replaceTokens } from './token-answer.ts';
 import { MAX_TOKEN_REQUEST_BYTES, readTokenRequest, type TokenRequest } from './token-request.ts';
@@ -53,9 +54,9 @@ const isSentTo = (uri: string, to: Destination): boolean => {
 };
 
 /** Makes a token that a client signed for itself anew, on its way to the service it is for (AIP-4111). */
-export const createSelfSignedMediator =
-  (book: CredentialBook, clock: Clock): Mediator =>
-  (request) => {
+export const createSelfSignedMediator = (book: CredentialBook, clock: Clock): Mediator => {
+  const accountOf = remember(serviceAccountOf);
+  return (request) => {
     const { to, target, headers } = request;
     const text = to.tls ? bearerOf(headers) : undefined;
     const jwt = text === undefined ? undefined : readJwt(text);
@@ -63,7 +64,7 @@ export const createSelfSignedMediator =
     const account = book
       .held()
       .filter(({ grant }) => grantCovers(grant, to.host, to.port))
-      .flatMap((held) => serviceAccountOf(held) ?? [])
+      .flatMap((held) => accountOf(held) ?? [])
       .find(({ secret }) => secret.clientEmail === jwt.claims['iss']);
     if (account === undefined) return undefined;
     const rest = headers.filter(([name]) => name.toLowerCase() !== 'authorization');
@@ -92,6 +93,7 @@ export const createSelfSignedMediator =
       answer: { type: 'stream' },
     });
   };
+};
 
 /** Whose tokens an answer holds: nobody's of ours, a refresh token's, or a service account's. */
 type Exchanged =
@@ -107,6 +109,8 @@ type Exchanged =
  */
 export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Mediator => {
   const mint = createTokenMint(book, clock);
+  const clientOf = remember(refreshClientOf);
+  const accountOf = remember(serviceAccountOf);
   /** The refresh token that counts now, by the placeholder of the first. */
   const current = new Map<string, { readonly token: string; readonly grant: CredentialGrant }>();
 
@@ -190,11 +194,11 @@ export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Medi
     if (request.method !== 'POST') return undefined;
     const clients = book
       .held()
-      .flatMap((held) => refreshClientOf(held) ?? [])
+      .flatMap((held) => clientOf(held) ?? [])
       .filter(({ secret }) => isEndpoint(secret.tokenUri, request));
     const accounts = book
       .held()
-      .flatMap((held) => serviceAccountOf(held) ?? [])
+      .flatMap((held) => accountOf(held) ?? [])
       .filter(({ secret }) => isEndpoint(secret.tokenUri, request));
     if (clients.length === 0 && accounts.length === 0) return undefined;
     // The client's own login is the exchange's; a placeholder anywhere else is the plain way's to tell.
