@@ -20,9 +20,12 @@ const AWS = 's3.example.test';
 const AUTH = 'auth.example.test';
 const API = 'api.example.test';
 const ACCOUNTS = 'accounts.example.test';
-const NAMES = [FORGE, AWS, AUTH, API, ACCOUNTS];
+/** Where npm looks by itself. */
+const NPM = 'registry.npmjs.org';
+const NAMES = [FORGE, AWS, AUTH, API, ACCOUNTS, NPM];
 
 const TOKEN = 'ghp_realrealrealrealreal0123456789abcd';
+const NPM_TOKEN = 'npm_realrealrealrealrealrealreal01234567';
 const AWS_ID = 'AKIAREALREALREALREAL';
 const AWS_KEY = 'realREAL/real+REALrealREALrealREALreal01';
 const REFRESH = 'real-refresh-token-0123456789';
@@ -53,7 +56,8 @@ const services = (request: IncomingMessage, response: ServerResponse): void => {
       response
         .writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify({ access_token: ACCESS, expires_in: 3600, ...rotated }));
-    } else response.end(`you sent ${authorization}`);
+    } else if (request.url === '/-/whoami') response.end('{"username":"me"}');
+    else response.end(`you sent ${authorization}`);
   });
 };
 
@@ -88,6 +92,7 @@ beforeAll(async () => {
     unwrap(await host.vault.add({ name, kind, hosts, secret: new Secret(secret) }));
   };
   await lend('forge', 'github', FORGE, TOKEN);
+  await lend('packages', 'npm', NPM, NPM_TOKEN);
   await lend('cloud', 'aws', AWS, `${AWS_ID}:${AWS_KEY}`);
   await lend(
     'login',
@@ -111,7 +116,9 @@ beforeAll(async () => {
     await openInside(
       host,
       requestFor(project.path, {
-        grants: ['forge', 'cloud', 'login', 'robot'].map((credential) => ({ credential })),
+        grants: ['forge', 'packages', 'cloud', 'login', 'robot'].map((credential) => ({
+          credential,
+        })),
         network: {
           default: 'deny',
           presets: [],
@@ -156,6 +163,12 @@ describe('in a real sandbox, with nothing set up', () => {
     expect(header.accessKeyId).toBe(AWS_ID);
   });
 
+  it('npm logs in to its registry', async () => {
+    const ran = await inside.run('npm whoami');
+    expect(ran.stdout.trim()).toBe('me');
+    expect(lastOf(NPM).authorization).toBe(`Bearer ${NPM_TOKEN}`);
+  });
+
   it('a refresh token brings an access token, and the new one is stored outside', async () => {
     const ran = await inside.run(`
       file=/etc/glovebox/credentials/login.json
@@ -196,9 +209,9 @@ describe('in a real sandbox, with nothing set up', () => {
 
   it('none of the real values is anywhere inside', async () => {
     const ran = await inside.run(
-      `env; cat /etc/glovebox/credentials/*; git config --list; cat /tmp/work/.git/config`,
+      `env; cat ~/.npmrc /etc/glovebox/credentials/*; git config --list; cat /tmp/work/.git/config`,
     );
-    for (const secret of [TOKEN, AWS_ID, AWS_KEY, REFRESH, ACCESS, 'real-key-id'])
+    for (const secret of [TOKEN, NPM_TOKEN, AWS_ID, AWS_KEY, REFRESH, ACCESS, 'real-key-id'])
       expect(ran.stdout).not.toContain(secret);
     expect(ran.stdout).not.toContain(account.privateKey.slice(100, 140));
   });

@@ -14,6 +14,7 @@ import { credentialFiles, etcFiles, etcMounts, SANDBOX_HOME } from './etc-files.
 import { grantFiles } from './grant-files.ts';
 import { sandboxLimits } from './limits.ts';
 import { isAlive, thisOwner } from './owner.ts';
+import { toolFiles } from './tool-files.ts';
 
 const ID = SessionId.parse('0123456789ab');
 const grantOf = (extra: Partial<CredentialSummary> = {}): CredentialGrant =>
@@ -265,5 +266,18 @@ describe('git inside', () => {
     );
     expect(() => fill('https://elsewhere.test/me/it.git')).toThrow(/failed/i);
     expect(JSON.stringify(found)).not.toContain(forge.placeholder);
+  });
+});
+
+describe('tools inside', () => {
+  it('have npm take its token from the variable, and nothing where none is lent', () => {
+    expect(toolFiles([grantOf()])).toEqual([]);
+    const own = grantOf({ name: 'own', kind: 'npm', hosts: ['npm.test:8443'], env: 'OWN_TOKEN' });
+    const [file, ...more] = toolFiles([grantOf({ kind: 'npm' }), own]);
+    expect(more).toEqual([]);
+    expect(file).toEqual({
+      path: '/home/glovebox/.npmrc',
+      text: '//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n//npm.test:8443/:_authToken=${OWN_TOKEN}\n',
+    });
   });
 });

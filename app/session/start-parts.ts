@@ -29,6 +29,7 @@ import { waitLinked, waitReady } from './readiness.ts';
 import { gatewayUser, makeRunFolder, writeEtcFiles } from './run-folder.ts';
 import { keepRotated } from './rotated.ts';
 import { together } from './together.ts';
+import { toolFiles } from './tool-files.ts';
 
 /** Everything that stands when the assistant may start. */
 export type Parts = {
@@ -201,7 +202,7 @@ export const startParts = async (
       );
       sandbox.set(inside);
       on.onDone('sandbox');
-      const home = assistantHome(request.assistant, project, grants);
+      const home = [...assistantHome(request.assistant, project, grants), ...toolFiles(grants)];
       await writeHome(engine, inside.id, user, inner, home, signal);
     },
     async () => {
