@@ -5,6 +5,7 @@ import { buildGrant, parseHost, parsePathPattern, type GrantScope } from '../../
 import { injectRequest, type HeaderPairs, type HeldCredential } from './inject.ts';
 import type { BodyGate, JudgedRequest } from './mediate.ts';
 import { MAX_HELD_BODY_BYTES } from './sites/body.ts';
+import { swapSegment } from './sites/segment.ts';
 import { grantsIn } from './trip.ts';
 
 const SECRET = 'real/secret+with?marks&more=1';
@@ -118,6 +119,12 @@ describe('a path segment', () => {
     );
     expect(code(held, { target: `/bot${placeholder};x/getMe` })).toBe('grant.wrong-place');
     expect(code(held, { target: `/x?bot${placeholder}` })).toBe('grant.wrong-place');
+  });
+
+  it('is never filled twice', () => {
+    const swap = { placeholder: 'PLACEHOLDER', secret: 'secret' };
+    expect(swapSegment('/a/PLACEHOLDER', '', swap)?.text).toBe('/a/secret');
+    expect(swapSegment('/PLACEHOLDER/PLACEHOLDER', '', swap)).toBeUndefined();
   });
 
   it('keeps to one segment whatever the secret holds', () => {
@@ -273,9 +280,10 @@ describe('a form field', () => {
   });
 
   it('stays a placeholder where the form names a method outside the scope', async () => {
-    const gate = form(hold('form:client_secret', { methods: ['POST'] }));
-    const body = `client_secret=${placeholder}&_method=delete`;
-    expect((await released(gate, body)).used).toBe(0);
+    const narrow = hold('form:client_secret', { methods: ['POST'] });
+    const body = `client_secret=${narrow.grant.placeholder}`;
+    expect((await released(form(narrow), `${body}&_method=post`)).used).toBe(1);
+    expect((await released(form(narrow), `${body}&_method=delete`)).used).toBe(0);
   });
 });
 
