@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatAddress, inBlock, parseAddress } from './address.ts';
+import { parseHost } from './host.ts';
 import { isAddress, judgeAddress, REFUSED_BLOCKS } from './judge-address.ts';
 
 const refused = (address: string, own?: readonly string[]): boolean => {
@@ -169,6 +170,43 @@ describe('judgeAddress', () => {
           expect(refused(form)).toBe(true);
         }
       }),
+    );
+  });
+
+  it('refuses an inner address in whatever spelling a URL allows', () => {
+    const inner = fc.oneof(
+      fc.constantFrom('169.254.169.254', '127.0.0.1', '0.0.0.0', '100.100.100.200'),
+      bytesIn([10, 0, 0, 0], 8).map((bytes) => bytes.join('.')),
+      bytesIn([127, 0, 0, 0], 8).map((bytes) => bytes.join('.')),
+      bytesIn([192, 168, 0, 0], 16).map((bytes) => bytes.join('.')),
+    );
+    const inBase = (value: number, base: number, zeros: number): string => {
+      if (base === 16) return `0x${'0'.repeat(zeros)}${value.toString(16)}`;
+      return base === 8 ? `0${'0'.repeat(zeros)}${value.toString(8)}` : String(value);
+    };
+    const wide = (text: string): string =>
+      text.replaceAll(/[0-9a-fx]/g, (one) => String.fromCharCode(one.charCodeAt(0) + 0xfee0));
+    fc.assert(
+      fc.property(
+        inner,
+        // How many bytes the last part takes in, and in which base each part is written.
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.constantFrom(8, 10, 16), { minLength: 4, maxLength: 4 }),
+        fc.integer({ min: 0, max: 3 }),
+        fc.constantFrom('', '.', '\u3002'),
+        fc.boolean(),
+        (address, last, bases, zeros, end, fullWidth) => {
+          const bytes = address.split('.').map(Number);
+          const tail = bytes.slice(4 - last).reduce((sum, byte) => sum * 256 + byte, 0);
+          const spelt = [...bytes.slice(0, 4 - last), tail]
+            .map((part, index) => inBase(part, bases[index] ?? 10, zeros))
+            .join('.');
+          const host = parseHost(`${fullWidth ? wide(spelt) : spelt}${end}`);
+          expect(host).toEqual({ ok: true, value: address });
+          expect(refused(address)).toBe(true);
+        },
+      ),
+      { numRuns: 2000 },
     );
   });
 

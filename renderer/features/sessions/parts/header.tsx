@@ -12,6 +12,19 @@ import { hostWords, sessionTitle } from '../../../ui/words.ts';
 import { hasEnded } from '../store.ts';
 import styles from './header.module.css';
 
+/** A grant in whole: what it is for, and what narrows it. */
+const grantWords = ({
+  credential,
+  hosts,
+  methods = [],
+  paths = [],
+  sites = [],
+}: SessionSummary['grants'][number]): string =>
+  `${credential}: ${[hosts, methods, paths, sites]
+    .filter((list) => list.length > 0)
+    .map((list) => list.join(', '))
+    .join(' · ')}`;
+
 const WORKSPACE_HINTS = {
   overlay: 'Changes stay apart until you take them',
   clone: 'A clone on its own branch',
@@ -77,7 +90,7 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
             key={grant.credential}
             className={styles.grant}
             data-testid="grant"
-            title={escapeHostile(`${grant.credential}: ${grant.hosts.join(', ')}`)}
+            title={escapeHostile(grantWords(grant))}
           >
             <IconKey size={11} aria-hidden="true" />
             {grant.credential}
