@@ -9,13 +9,13 @@ import { gitVariables } from '../session/git-variables.ts';
 import { FLUSH_PKT, writePktLine } from './process/mediators/pkt-line.ts';
 import { createTestAuthority } from './testing/certificates.ts';
 import { createForge, type ForgeCall } from './testing/git-forge.ts';
-import { createRig, listenTls, type Rig, type Upstream } from './testing/setup.ts';
+import { createRig, listenEither, listenTls, type Rig, type Upstream } from './testing/setup.ts';
 
 const PASSWORD = 'ghp_realrealrealrealreal0123456789abcd';
 
 type Ran = { readonly status: number; readonly text: string };
 
-describe('git inside', () => {
+describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
   const folder = mkdtempSync(join(tmpdir(), 'gbx-git-'));
   const forgeRoot = join(folder, 'forge');
   let rig: Rig;
@@ -66,7 +66,8 @@ describe('git inside', () => {
     const authority = await createTestAuthority();
     const forge = createForge(forgeRoot, PASSWORD);
     ({ calls } = forge);
-    upstream = await listenTls(authority, ['forge.test'], forge.listener);
+    const listen = protocol === 'h1' ? listenTls : listenEither;
+    upstream = await listen(authority, ['forge.test'], forge.listener);
     const host = `forge.test:${String(port)}`;
     rig = await createRig({
       authority,
@@ -164,7 +165,7 @@ describe('git inside', () => {
     const record = rig.events.find(
       (event) => event.kind === 'egress' && event.code === 'git.push-denied',
     );
-    expect(record).toMatchObject({ verdict: 'denied', method: 'POST' });
+    expect(record).toMatchObject({ verdict: 'denied', method: 'POST', protocol });
     expect(JSON.stringify(record)).toContain('update refs/heads/main');
   });
 

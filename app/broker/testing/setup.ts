@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import { createServer as createPlainServer } from 'node:http';
+import { createSecureServer as createEitherServer, type ServerHttp2Session } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -41,6 +42,33 @@ export const listenTls = async (
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+};
+
+/** A server that speaks HTTP/2 to who offers it, HTTP/1.1 to others, with the one listener for both. */
+export const listenEither = async (
+  authority: TestAuthority,
+  names: readonly string[],
+  listener: RequestListener,
+): Promise<Upstream> => {
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createEitherServer(
+    { ...(await authority.issue(names)), allowHTTP1: true },
+    // The compatible interface has all that these listeners use.
+    listener as never,
+  );
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('close', () => sessions.delete(session));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        for (const session of sessions) session.destroy();
         server.close(() => resolve());
       }),
   };

@@ -170,6 +170,22 @@ describe('a request signed by AWS’s own code', () => {
     );
   });
 
+  it('is signed anew for the host of the connection where HTTP/2 names it in no header', async () => {
+    const { keys, mediator } = setUp();
+    const ask = { url: 'https://b.s3.eu-west-1.amazonaws.com/k', at: NOW };
+    const headers = (await signForAws(ask, keys)).filter(([name]) => name !== 'host');
+    const request = { ...requestTo(ask.url), headers };
+    const again = mediator(request);
+    const expected = await signForAws(ask, {
+      accessKeyId: REAL_ID,
+      secretAccessKey: REAL_SECRET,
+    });
+    expect(again).toMatchObject({ ok: true });
+    const sent = again?.ok === true ? again.value.headers : [];
+    expect(valueOf(sent, 'authorization')).toBe(valueOf(expected, 'authorization'));
+    expect(valueOf(sent, 'host')).toBeUndefined();
+  });
+
   it('streams what declares its hash, and holds what does not up to the limit', async () => {
     const { ask } = setUp();
     expect(
