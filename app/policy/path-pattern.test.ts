@@ -50,6 +50,14 @@ describe('path patterns', () => {
     expect(parsePathPattern(text)).toMatchObject({ ok: false, error: { code: 'policy.invalid' } });
   });
 
+  it('takes no time that a path could draw out', () => {
+    const path = '/a'.repeat(8000);
+    const before = performance.now();
+    expect(fits('/**/a/**/a/**/a/**/b', path)).toBe(false);
+    expect(fits('/**/a/**/a/**/a/**', path)).toBe(true);
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
+
   it('is its own literal where it has no star', () => {
     assert(
       property(webPath(), (path) => {

@@ -2,7 +2,7 @@ import { fail, ok, type Result } from '../kit/index.ts';
 
 /** Most segments of one pattern. */
 export const MAX_PATTERN_SEGMENTS = 32;
-/** Most `**` of one pattern: matching tries them in turn. */
+/** Most `**` of one pattern; nobody can tell what more of them mean. */
 export const MAX_PATTERN_DEPTHS = 4;
 
 /**
@@ -37,22 +37,35 @@ export type SegmentMatch = {
 
 const EXACT: SegmentMatch = { same: (literal, segment) => literal === segment, free: () => true };
 
-/** Whether the segments fit the pattern's, whole. */
+/**
+ * Whether the segments fit the pattern's, whole. Takes time in proportion to both: the segments are
+ * the sandbox's to choose, and trying each `**` against each of them would not end.
+ */
 export const matchSegments = (
   pattern: readonly string[],
   segments: readonly string[],
   match: SegmentMatch = EXACT,
 ): boolean => {
-  const [first, ...rest] = pattern;
-  if (first === undefined) return segments.length === 0;
-  const [segment, ...others] = segments;
-  if (first === '**') {
-    if (matchSegments(rest, segments, match)) return true;
-    return segment !== undefined && match.free(segment) && matchSegments(pattern, others, match);
+  // Which places of the pattern can be reached; a `**` may stand for nothing.
+  const withSkipped = (reached: readonly boolean[]): readonly boolean[] => {
+    const all = [...reached];
+    for (const [at, part] of pattern.entries()) {
+      if (all[at] === true && part === '**') all[at + 1] = true;
+    }
+    return all;
+  };
+  let reached = withSkipped([true]);
+  for (const segment of segments) {
+    const next: boolean[] = [];
+    const free = match.free(segment);
+    for (const [at, part] of pattern.entries()) {
+      if (reached[at] !== true) continue;
+      if (part === '**') next[at] ||= free;
+      else if (part === '*' ? free && segment !== '' : match.same(part, segment)) {
+        next[at + 1] = true;
+      }
+    }
+    reached = withSkipped(next);
   }
-  if (segment === undefined) return false;
-  if (first === '*' ? segment === '' || !match.free(segment) : !match.same(first, segment)) {
-    return false;
-  }
-  return matchSegments(rest, others, match);
+  return reached[pattern.length] === true;
 };

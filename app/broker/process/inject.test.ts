@@ -1,10 +1,12 @@
-import { array, assert, constantFrom, oneof, property, tuple } from 'fast-check';
+import { array, assert, constantFrom, oneof, property, string, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../kit/index.ts';
 import { buildGrant, parseHost, parsePathPattern, type GrantScope } from '../../policy/index.ts';
 import { injectRequest, type HeaderPairs, type HeldCredential } from './inject.ts';
 import type { BodyGate, JudgedRequest } from './mediate.ts';
 import { MAX_HELD_BODY_BYTES } from './sites/body.ts';
+import { MAX_FIELDS } from './sites/field.ts';
+import { percentDecode, percentEncode } from './sites/percent.ts';
 import { swapSegment } from './sites/segment.ts';
 import { grantsIn } from './trip.ts';
 
@@ -100,6 +102,29 @@ describe('a query parameter', () => {
       ['Connection', 'Upgrade'],
     ];
     expect(ready(held, { target: `/ws?key=${placeholder}`, headers }).target).toContain(ENCODED);
+  });
+});
+
+describe('percent escapes', () => {
+  it.each([
+    ['a%20b', 'a b'],
+    ['%e2%82%AC', '€'],
+    ['%', '%'],
+    ['%4', '%4'],
+    ['%zz%41', '%zzA'],
+    ['%%41', '%A'],
+    ['ü%c3%bc', 'üü'],
+  ])('%s reads %s', (text, expected) => {
+    expect(percentDecode(text)).toBe(expected);
+  });
+
+  it('read back what they write', () => {
+    assert(
+      property(string({ unit: 'grapheme' }), (text) => {
+        expect(percentDecode(percentEncode(text, ''))).toBe(text);
+        expect(percentEncode(text, '')).toMatch(/^[A-Za-z0-9%]*$/);
+      }),
+    );
   });
 });
 
@@ -358,6 +383,7 @@ describe('a scope', () => {
       ['a=1&_method=delete', FORM, undefined, 'grant.method'],
       ['a=1&%5fmethod=delete', FORM, undefined, 'grant.method'],
       ['_method=delete', '', undefined, 'grant.method'],
+      [`_method=post${'&'.repeat(MAX_FIELDS)}`, FORM, undefined, 'grant.method'],
       ['a=1', FORM, 'gzip', 'grant.method'],
       [
         '--b\r\nContent-Disposition: form-data; name="_method"\r\n',
@@ -378,7 +404,7 @@ describe('a scope', () => {
         '--b\r\nContent-Disposition: form-data; name="file"\r\n',
       ],
       ['{"_method":"DELETE"}', 'application/json', undefined, 'stream'],
-    ])('%s (%s, %s): %s', async (body, type, coding, expected) => {
+    ])('%j (%s, %s): %j', async (body, type, coding, expected) => {
       expect(await outcome(body, type, coding)).toBe(expected);
     });
 

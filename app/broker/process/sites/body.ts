@@ -5,7 +5,7 @@ import type { BodyGate, JudgedRequest, Released } from '../mediate.ts';
 import type { Refusal } from '../refuse.ts';
 import { swapField } from './field.ts';
 import { findJsonString } from './json-string.ts';
-import { methodsInFields } from './methods.ts';
+import { methodsInFields, UNKNOWN_METHOD } from './methods.ts';
 
 /** Longest body that is held to put a credential into it or to look for a method in it, in bytes. */
 export const MAX_HELD_BODY_BYTES = 8 * 1024 * 1024;
@@ -53,6 +53,8 @@ const swapInForm = (body: Buffer, name: string, held: HeldCredential): Buffer | 
 
 const swapInJson = (body: Buffer, pointer: string, held: HeldCredential): Buffer | undefined => {
   const { grant, secret } = held;
+  // No client escapes plain letters; a body without the placeholder need not be read at all.
+  if (!body.includes(grant.placeholder)) return undefined;
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
@@ -71,13 +73,13 @@ const swapAt = (site: InjectionSite, body: Buffer, held: HeldCredential): Buffer
   return site.type === 'form' ? swapInForm(body, site.name, held) : undefined;
 };
 
-/** The methods that a body names, upper case; `?` for one that cannot be told. */
+/** The methods that a body names, upper case. */
 const methodsIn = ({ type, readable }: BodyForm, body: Buffer): readonly string[] => {
   if (type !== 'form' && type !== 'multipart') return [];
-  if (!readable) return ['?'];
+  if (!readable) return [UNKNOWN_METHOD];
   if (type === 'form') return methodsInFields(body.toString('latin1'));
   // Which part a server takes for a field is not worth guessing: the name is enough.
-  return /name\*?\s*=[^;\r\n]*_method/i.test(body.toString('latin1')) ? ['?'] : [];
+  return /name\*?\s*=[^;\r\n]*_method/i.test(body.toString('latin1')) ? [UNKNOWN_METHOD] : [];
 };
 
 const otherMethod = ({ credential }: CredentialGrant): Refusal =>

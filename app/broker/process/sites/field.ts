@@ -6,6 +6,16 @@ export const MAX_FIELDS = 4096;
 
 const decode = (text: string): string => percentDecode(text.replaceAll('+', ' '));
 
+/** Whether a text has more fields than are read: what it then says is not known. */
+export const tooManyFields = (text: string): boolean => {
+  let count = 1;
+  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) {
+    count += 1;
+    if (count > MAX_FIELDS) return true;
+  }
+  return false;
+};
+
 /** Names and values of `application/x-www-form-urlencoded` text, as servers read them. */
 export const readFields = (text: string): readonly (readonly [name: string, value: string])[] =>
   text.split('&').map((field) => {
@@ -25,8 +35,8 @@ export const swapField = (
   name: string,
   { placeholder, secret }: Swap,
 ): Swapped | undefined => {
+  if (tooManyFields(text)) return undefined;
   const fields = text.split('&');
-  if (fields.length > MAX_FIELDS) return undefined;
   const wanted = name.toLowerCase();
   const read = readFields(text);
   const at = read.findIndex(([found]) => found.toLowerCase() === wanted);

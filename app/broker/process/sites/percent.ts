@@ -1,20 +1,22 @@
 const HEX = '0123456789ABCDEF';
 
+const digit = (byte: number | undefined): number =>
+  byte === undefined ? -1 : HEX.indexOf(String.fromCharCode(byte).toUpperCase());
+
 /** Reads percent escapes once, as UTF-8; what is broken stays as it is. */
 export const percentDecode = (text: string): string => {
   if (!text.includes('%')) return text;
-  const bytes: number[] = [];
   const raw = Buffer.from(text);
+  let length = 0;
   for (let at = 0; at < raw.length; at += 1) {
-    const escape = raw[at] === 0x25 ? raw.toString('latin1', at + 1, at + 3) : '';
-    if (/^[0-9a-f]{2}$/i.test(escape)) {
-      bytes.push(Number.parseInt(escape, 16));
-      at += 2;
-    } else {
-      bytes.push(raw[at] ?? 0);
-    }
+    const high = raw[at] === 0x25 ? digit(raw[at + 1]) : -1;
+    const low = high < 0 ? -1 : digit(raw[at + 2]);
+    // What was read is never longer than what it was read from.
+    raw[length] = low < 0 ? (raw[at] ?? 0) : high * 16 + low;
+    if (low >= 0) at += 2;
+    length += 1;
   }
-  return Buffer.from(bytes).toString('utf8');
+  return raw.toString('utf8', 0, length);
 };
 
 /** Percent-encodes all but letters, digits and the characters in `keep` (RFC 3986 2.1). */
