@@ -65,6 +65,12 @@ const startServer = async () => {
       }
       break;
     }
+    const last = seen.at(-1);
+    const user = last?.type === 'startup' ? last.parameters[0]?.[1] : undefined;
+    if (user === 'told') {
+      socket.end(postgresMessage('E', Buffer.from(`SFATAL\0C28000\0Mnot with ${PASSWORD}\0\0`)));
+      return;
+    }
     socket.write(authenticationMessage(AUTH.sasl, Buffer.from(`${SCRAM}\0\0`)));
     const server = createScramServer([PASSWORD], SCRAM, undefined);
     const first = server.first(readInitialResponse((await message(socket)).body)?.message ?? '');
@@ -76,6 +82,7 @@ const startServer = async () => {
     }
     socket.write(authenticationMessage(AUTH.saslFinal, Buffer.from(proved.message)));
     socket.write(authenticationMessage(AUTH.ok));
+    if (user === 'shown') socket.write(postgresMessage('S', Buffer.from(`key\0${PASSWORD}\0`)));
     socket.write(postgresMessage('K', Buffer.from([0, 0, 0, 5, 0, 0, 0, 6])));
     socket.write(postgresMessage('Z', Buffer.from('I')));
     socket.pipe(socket);
@@ -97,9 +104,9 @@ const startServer = async () => {
 };
 
 /** A client's login over what is there; the type and the text of the message that decided it. */
-const logIn = async (stream: Duplex, password: string, minor = 0): Promise<string> => {
+const logIn = async (stream: Duplex, password: string, minor = 0, user = 'me'): Promise<string> => {
   const startup = startupMessage([
-    ['user', 'me'],
+    ['user', user],
     ...(minor > 0 ? [['_pq_.some_option', 'on'] as const] : []),
   ]);
   startup.writeUInt16BE(minor, 6);
@@ -237,6 +244,29 @@ describe('a granted PostgreSQL password', () => {
     expect(await logIn(await toDb(host), password())).toContain(`(${code})`);
     expect(server.seen).toHaveLength(before);
     expect(await denied(code, asked)).toBe(true);
+  });
+
+  it.each([
+    ['a greeting', 'shown', 'scrub.cut'],
+    ['the words of a refusal', 'told', 'grant.login-refused'],
+  ])('does not come back in %s', async (_what, user, code) => {
+    const words = await logIn(await toDb(), placeholder(), 0, user);
+    expect(words).toContain(`(${code})`);
+    expect(words).not.toContain(PASSWORD);
+    await rig.until(
+      () => rig.events.some((event) => event.kind === 'egress' && event.code === code),
+      `a record of ${code}`,
+    );
+    expect(JSON.stringify(rig.events)).not.toContain(PASSWORD);
+  });
+
+  it('is used for a program that comes late, too: nothing goes by the login', async () => {
+    const socket = await toDb();
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const before = server.seen.length;
+    expect(await logIn(socket, placeholder())).toBe('ready');
+    expect(server.seen.slice(before).map(({ type }) => type)).toEqual(['ssl', 'startup']);
+    socket.destroy();
   });
 
   it('notices a placeholder in the start-up message', async () => {

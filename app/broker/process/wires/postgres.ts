@@ -209,8 +209,12 @@ export const createPostgres = (deps: PostgresDeps): Postgres => {
     if (!loggedIn.ok) {
       outside.destroy();
       const { refusal, raw } = loggedIn.error;
-      const words = raw === undefined || leaks(raw) ? refusalBytes(refusal) : raw;
-      refuse(stream, exchange, refusal, 'allowed', words);
+      if (raw !== undefined && leaks(raw)) {
+        const why = `${host} refused the login, in words that hold a secret.`;
+        refuse(stream, exchange, failure(refusal.code, why), 'allowed');
+        return;
+      }
+      refuse(stream, exchange, refusal, 'allowed', raw);
       return;
     }
     const { greeting, cancelKey: given } = loggedIn.value;
