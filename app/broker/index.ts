@@ -1,3 +1,5 @@
+export { buildWatchSet } from './fingerprint.ts';
+export type { WatchedValue } from './fingerprint.ts';
 export { createStartBroker } from './start-broker.ts';
 export type { StartBrokerOptions } from './start-broker.ts';
 export { forkProcess } from './spawn.ts';

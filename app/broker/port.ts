@@ -1,5 +1,6 @@
 import type { Code, EgressDraft, Program, SessionId, TimelineDraft } from '../contract/index.ts';
 import type { Failure, Result, Scope, Secret } from '../kit/index.ts';
+import type { WatchSet } from './fingerprint.ts';
 import type { CredentialGrant, NetworkPolicy } from '../policy/index.ts';
 
 export type BrokerFailure = Failure<Code>;
@@ -54,6 +55,8 @@ export type Broker = {
   readonly trustBundle: string;
   /** Resolves when the gateway's relay has connected over the link. */
   readonly linked: (signal: AbortSignal) => Promise<Result<void, BrokerFailure>>;
+  /** Watches from now on for values that the session was not granted: in requests, names and answers. */
+  readonly watch: (set: WatchSet) => void;
   /** Resolves after the process has flushed its records. Idempotent. */
   readonly close: () => Promise<void>;
 };

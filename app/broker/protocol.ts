@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_FINGERPRINTS, MAX_WATCHED_VALUES, WATCH_WINDOW_BYTES } from './fingerprint.ts';
 import {
   CODE_LIST,
   CredentialDraft,
@@ -129,6 +130,35 @@ const Grant = z.strictObject({
     .max(8),
 });
 
+/** What to watch for: hashes alone, never a value. */
+const WatchSetMessage = z.strictObject({
+  key: z.base64().length(44),
+  owners: z
+    .array(
+      z.strictObject({
+        code: z.enum(['watch.hidden-value', 'watch.other-credential']),
+        words: z.string().min(1).max(MAX_MESSAGE_CHARS),
+      }),
+    )
+    .max(MAX_WATCHED_VALUES),
+  prints: z
+    .array(
+      z.strictObject({
+        owner: z
+          .int()
+          .min(0)
+          .max(MAX_WATCHED_VALUES - 1),
+        window: z.int().min(0).max(0xffff_ffff),
+        bytes: z.int().min(WATCH_WINDOW_BYTES).max(4096),
+        check: z.base64().length(24),
+        wraps: z.boolean(),
+        name: z.boolean(),
+      }),
+    )
+    .max(MAX_FINGERPRINTS),
+  marks: z.string().max(256),
+});
+
 /** All that the broker process knows. Travels over IPC only: never an argument, never a variable. */
 export const ProcessSpec = z.strictObject({
   session: SessionId,
@@ -137,6 +167,7 @@ export const ProcessSpec = z.strictObject({
   credentials: z
     .array(z.strictObject({ grant: Grant, secret: z.string().min(1).max(MAX_SECRET_CHARS) }))
     .max(256),
+  watch: WatchSetMessage.optional(),
   /** Every authority trusted upstream, PEM. */
   upstreamAuthorities: z.array(z.string().max(MAX_PEM_CHARS)).max(2048),
   authority: z.strictObject({
@@ -156,6 +187,7 @@ export const ToProcess = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('program'), id: CallId, program: Program.optional() }),
   /** Records up to `batch` have been taken; the next batch may come. */
   z.strictObject({ type: z.literal('taken') }),
+  z.strictObject({ type: z.literal('watch'), set: WatchSetMessage }),
   z.strictObject({ type: z.literal('close') }),
 ]);
 export type ToProcess = z.infer<typeof ToProcess>;

@@ -362,6 +362,12 @@ export const createStartBroker =
           waitSignal.addEventListener('abort', onGiveUp, { once: true });
           stopped.signal.addEventListener('abort', onGiveUp, { once: true });
         }),
+      watch: (set) => {
+        const watch = { ...set, owners: [...set.owners], prints: [...set.prints] };
+        // Kept for the next life: a fresh process watches from its first connection on.
+        sent = { ...sent, watch };
+        current.process.send({ type: 'watch', set: watch } satisfies SentToProcess);
+      },
       close,
     };
     return ok(broker);

@@ -58,6 +58,9 @@ export const CODES = {
   'oauth.unreadable': 'The answer of the token endpoint cannot be read, so it is not passed on.',
   'scrub.cut': 'A secret turned up where it cannot be replaced; the connection was cut.',
   'scrub.unreadable': 'The answer is encoded so that it cannot be searched for secrets.',
+  'watch.hidden-value': 'The value of a hidden file was on its way out.',
+  'watch.other-credential':
+    'The value of a credential that this session was not granted was on its way out.',
   'hide.secret-file': 'The file holds secrets and stays hidden.',
   'project.not-a-folder': 'That is not a folder.',
   'project.unreadable': 'The folder cannot be read.',

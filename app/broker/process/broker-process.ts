@@ -37,9 +37,25 @@ export const runBroker = async (
 ): Promise<BrokerProcess> => {
   const recorder = createRecorder(clock, (drafts) => send({ type: 'events', drafts: [...drafts] }));
   const book = createCredentialBook(spec.credentials);
+  if (spec.watch !== undefined) book.watch(spec.watch);
   const identifier = createIdentifier(clock, (id, flow) => send({ type: 'identify', id, flow }));
   const zone = createDnsZone(clock, crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
-  const dns = createDnsServer({ clock, policy: spec.network, zone, record: recorder.record });
+  const dns = createDnsServer({
+    clock,
+    policy: spec.network,
+    zone,
+    record: recorder.record,
+    nameTrip: book.nameTrip,
+    onTrip: (finding, program) => {
+      if (finding.type === 'placeholder') {
+        const { credential } = finding.grant;
+        exchanges.credential(
+          { op: 'tripped', credential, host: 'dns', code: 'grant.wrong-place' },
+          program,
+        );
+      }
+    },
+  });
   const exchanges = createExchanges({
     clock,
     record: recorder.record,
@@ -100,6 +116,7 @@ export const runBroker = async (
     onMessage: (message) => {
       if (message.type === 'program') identifier.answered(message.id, message.program);
       else if (message.type === 'taken') recorder.taken();
+      else if (message.type === 'watch') book.watch(message.set);
     },
     close: async () => {
       link.close();

@@ -1,16 +1,27 @@
 import { fail, ok, type Result } from '../../kit/index.ts';
 import { secretParts, type CredentialGrant } from '../../policy/index.ts';
+import { WATCH_WINDOW_BYTES, type WatchOwner, type WatchSet } from '../fingerprint.ts';
 import type { HeldCredential } from './inject.ts';
-import type { Hit, Search } from './search.ts';
+import { prepareNeedles, type Needle, type Needles } from './needles.ts';
 import type { Refusal } from './refuse.ts';
 import { createScrubber, type Scrubber } from './scrub.ts';
+import { ownersIn, type Hit, type Search, type SearchStep } from './search.ts';
+import { nameFormsOf } from './secret-forms.ts';
 import { createBodyTrip, grantsIn } from './trip.ts';
+import {
+  createWatchSearch,
+  prepareWatched,
+  watchedIn as findOwners,
+  type Watched,
+} from './watch-search.ts';
 
 /** Most credentials of one session, those minted while it runs included. */
 export const MAX_HELD_CREDENTIALS = 512;
 
 /** What turned up in a request and may not leave. */
-export type Finding = { readonly type: 'placeholder'; readonly grant: CredentialGrant };
+export type Finding =
+  | { readonly type: 'placeholder'; readonly grant: CredentialGrant }
+  | { readonly type: 'watched'; readonly owner: WatchOwner };
 
 /**
  * The credentials of one session: those granted at its start, and those minted for it while it
@@ -25,6 +36,12 @@ export type CredentialBook = {
   readonly replace: (old: CredentialGrant, held: HeldCredential) => void;
   /** Takes the secrets out of what comes back. */
   readonly scrubber: () => Scrubber;
+  /** Watches from now on for values that the session was not granted, both ways. */
+  readonly watch: (set: WatchSet) => void;
+  /** The first watched value in a short text. */
+  readonly watchedIn: (text: string) => Finding | undefined;
+  /** The first thing in a name that is looked up which may not leave; dots and case do not count. */
+  readonly nameTrip: (name: string) => Finding | undefined;
   /** Whether there is anything that may not leave. */
   readonly watches: () => boolean;
   /** A fresh search for what may not leave in a body. */
@@ -35,11 +52,106 @@ export type CredentialBook = {
   readonly textTrip: (text: string) => Finding | undefined;
 };
 
+/** Hits of watched values are told from those of placeholders by their owner's number. */
+const WATCHED_OWNERS = 2 ** 20;
+
+type Watching = {
+  readonly owners: readonly WatchOwner[];
+  readonly texts: Watched;
+  readonly names: Watched;
+};
+
+/** Two searches, one after the other; owners of the second are moved up. */
+const chain = (first: Search, second: Search): Search => {
+  const join = (found: SearchStep, end: boolean): SearchStep => {
+    const steps = found.out.map((part) => second.push(part));
+    if (end) steps.push(second.end());
+    return {
+      out: steps.flatMap(({ out }) => out),
+      hits: [
+        ...found.hits,
+        ...steps.flatMap(({ hits }) =>
+          hits.map(({ owner }) => ({ owner: owner + WATCHED_OWNERS })),
+        ),
+      ],
+    };
+  };
+  return {
+    push: (chunk) => join(first.push(chunk), false),
+    end: () => join(first.end(), true),
+  };
+};
+
+const wholeText = (search: Search, text: string): { text: string; hits: number } => {
+  const steps = [search.push(Buffer.from(text, 'latin1')), search.end()];
+  const hits = steps.reduce((sum, step) => sum + step.hits.length, 0);
+  const out = Buffer.concat(steps.flatMap((step) => step.out));
+  return { text: hits === 0 ? text : out.toString('latin1'), hits };
+};
+
+/** The scrubber of what was granted, and after it the filler for what is watched. */
+const withWatched = (granted: Scrubber, { texts }: Watching): Scrubber => ({
+  ...granted,
+  active: true,
+  text: (value) => {
+    const clean = granted.text(value);
+    if (clean.text.length < WATCH_WINDOW_BYTES) return clean;
+    const filled = wholeText(createWatchSearch(texts), clean.text);
+    return { text: filled.text, hits: clean.hits + filled.hits };
+  },
+  stream: () => chain(granted.stream(), createWatchSearch(texts)),
+});
+
+const nameNeedles = (held: readonly HeldCredential[]): Needles =>
+  prepareNeedles(
+    held.flatMap(({ grant }, owner) =>
+      grant.parts.flatMap(({ placeholder }) =>
+        nameFormsOf(placeholder).map(({ find }): Needle => ({
+          find,
+          replace: () => find,
+          owner,
+          escapes: false,
+          wraps: false,
+        })),
+      ),
+    ),
+  );
+
 export const createCredentialBook = (initial: readonly HeldCredential[]): CredentialBook => {
   let held = initial;
-  // Both are dear to make and asked for with each request: made once for each state of the book.
+  let watching: Watching | undefined;
+  // All are dear to make and asked for with each request: made once for each state of the book.
   let scrubber: Scrubber | undefined;
   let bodyTrip: (() => Search) | undefined;
+  let names: Needles | undefined;
+  const forget = (): void => {
+    scrubber = undefined;
+    bodyTrip = undefined;
+    names = undefined;
+  };
+
+  const createGranted = (): Scrubber =>
+    createScrubber(
+      held.flatMap(({ grant, secret }) =>
+        secretParts(grant.kind, secret).map(({ name, value }) => ({
+          secret: value,
+          placeholder:
+            grant.parts.find((part) => part.name === name)?.placeholder ?? grant.placeholder,
+        })),
+      ),
+    );
+  const watchedAt = (index: number | undefined): Finding | undefined => {
+    const owner = index === undefined ? undefined : watching?.owners[index];
+    return owner === undefined ? undefined : { type: 'watched', owner };
+  };
+  const grantAt = (index: number | undefined): Finding | undefined => {
+    const grant = index === undefined ? undefined : held[index]?.grant;
+    return grant === undefined ? undefined : { type: 'placeholder', grant };
+  };
+  const watchedIn = (text: string): Finding | undefined =>
+    watching === undefined || text.length < WATCH_WINDOW_BYTES
+      ? undefined
+      : watchedAt(findOwners(watching.texts, Buffer.from(text, 'latin1'))[0]);
 
   return {
     held: () => held,
@@ -52,38 +164,49 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
       if (held.length >= MAX_HELD_CREDENTIALS)
         return fail('egress.too-many', 'The session holds as many credentials as it may.');
       held = [...held, credential];
-      scrubber = undefined;
-      bodyTrip = undefined;
+      forget();
       return ok(undefined);
     },
     replace: (old, credential) => {
       // In its very place: a search that is under way knows its grants by their places.
       held = held.map((other) => (other.grant === old ? credential : other));
-      scrubber = undefined;
-      bodyTrip = undefined;
+      forget();
     },
     scrubber: () =>
-      (scrubber ??= createScrubber(
-        held.flatMap(({ grant, secret }) =>
-          secretParts(grant.kind, secret).map(({ name, value }) => ({
-            secret: value,
-            placeholder:
-              grant.parts.find((part) => part.name === name)?.placeholder ?? grant.placeholder,
-          })),
-        ),
-      )),
-    watches: () => held.length > 0,
-    bodyTrip: () => (bodyTrip ??= createBodyTrip(held.map(({ grant }) => grant)))(),
-    findingOf: ({ owner }) => {
-      const grant = held[owner]?.grant;
-      return grant === undefined ? undefined : { type: 'placeholder', grant };
+      (scrubber ??=
+        watching === undefined ? createGranted() : withWatched(createGranted(), watching)),
+    watch: (set) => {
+      const { owners } = set;
+      watching =
+        set.prints.length === 0
+          ? undefined
+          : { owners, texts: prepareWatched(set, false), names: prepareWatched(set, true) };
+      forget();
+    },
+    watches: () => held.length > 0 || watching !== undefined,
+    bodyTrip: () => {
+      bodyTrip ??= createBodyTrip(held.map(({ grant }) => grant));
+      return watching === undefined
+        ? bodyTrip()
+        : chain(bodyTrip(), createWatchSearch(watching.texts));
+    },
+    findingOf: ({ owner }) =>
+      owner >= WATCHED_OWNERS ? watchedAt(owner - WATCHED_OWNERS) : grantAt(owner),
+    watchedIn,
+    nameTrip: (name) => {
+      const text = Buffer.from(name.toLowerCase().replaceAll('.', ''), 'latin1');
+      names ??= nameNeedles(held);
+      return (
+        grantAt(ownersIn(names, text)[0]) ??
+        (watching === undefined ? undefined : watchedAt(findOwners(watching.names, text)[0]))
+      );
     },
     textTrip: (text) => {
       const [grant] = grantsIn(
         held.map((credential) => credential.grant),
         text,
       );
-      return grant === undefined ? undefined : { type: 'placeholder', grant };
+      return grant === undefined ? watchedIn(text) : { type: 'placeholder', grant };
     },
   };
 };

@@ -7,6 +7,7 @@ import {
   type CanonicalHost,
   type NetworkPolicy,
 } from '../../policy/index.ts';
+import type { Finding } from './credential-book.ts';
 import type { BrokerDraft } from '../protocol.ts';
 import { answerDns, errorAnswer, RCODE, readDnsQuery, type DnsQuery } from './dns-message.ts';
 import { ZONE_TTL_SECONDS, type DnsZone } from './dns-zone.ts';
@@ -38,7 +39,14 @@ export type DnsServerDeps = {
   readonly policy: NetworkPolicy;
   readonly zone: DnsZone;
   readonly record: (draft: BrokerDraft) => void;
+  /** The first thing in a name that may not leave, were it resolved. */
+  readonly nameTrip: (name: string) => Finding | undefined;
+  /** Says that a placeholder was caught. */
+  readonly onTrip: (finding: Finding, program: Promise<Program | undefined>) => void;
 };
+
+/** A name with a secret in it as it may be recorded: where it would have gone, and nothing before that. */
+const withheld = (name: string): string => `withheld.${name.split('.').slice(-2).join('.')}`;
 
 /** Answers every question from the zone; nothing of a question ever leaves this process. */
 export type DnsServer = {
@@ -48,7 +56,14 @@ export type DnsServer = {
   readonly flush: () => void;
 };
 
-export const createDnsServer = ({ clock, policy, zone, record }: DnsServerDeps): DnsServer => {
+export const createDnsServer = ({
+  clock,
+  policy,
+  zone,
+  record,
+  nameTrip,
+  onTrip,
+}: DnsServerDeps): DnsServer => {
   type Folded = { readonly draft: BrokerDraft & { kind: 'dns' }; count: number };
   const folded = new Map<string, Folded>();
   let sweeping = false;
@@ -103,6 +118,13 @@ export const createDnsServer = ({ clock, policy, zone, record }: DnsServerDeps):
       if (type !== 'A') return answerDns(query, RCODE.noError);
       const at = { address: PROXY_ADDRESS, ttlSeconds: ZONE_TTL_SECONDS };
       return answerDns(query, RCODE.noError, at);
+    }
+    const finding = nameTrip(host.value);
+    if (finding !== undefined) {
+      const code = finding.type === 'watched' ? finding.owner.code : 'grant.wrong-place';
+      onTrip(finding, program ?? Promise.resolve(undefined));
+      note(withheld(host.value), type, { verdict: 'denied', code }, program);
+      return answerDns(query, RCODE.refused);
     }
     note(host.value, type, judgeName(policy, host.value), program);
     if (type !== 'A') return answerDns(query, RCODE.noError);

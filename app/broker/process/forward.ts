@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
-import type { CredentialGrant } from '../../policy/index.ts';
 import { planAnswer, planTrailers, withoutDigests, type AnswerPlan } from './answer.ts';
 import { createDecoder, parseCodings } from './content-decoding.ts';
 import { callHeaders, changedFields } from './call-headers.ts';
-import type { CredentialBook } from './credential-book.ts';
+import type { CredentialBook, Finding } from './credential-book.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
+import { findingIn } from './encoded-upload.ts';
 import { gather, peek } from './gather.ts';
 import { safeTrailers } from './hop.ts';
 import type {
@@ -19,7 +19,7 @@ import type {
   StartCall,
 } from './http-call.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
-import { tripped, type RecordUse } from './judge-request.ts';
+import { caught, type RecordUse } from './judge-request.ts';
 import type { Mediation } from './mediate.ts';
 import { countingStep, pump, type Pump, type Step } from './pump.ts';
 import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
@@ -131,8 +131,8 @@ export const forward = (
     fail(failure('egress.bad-request', 'The request could not be carried out.'));
   };
 
-  const onTrip = (grant: CredentialGrant, where: string): void => {
-    fail(tripped(deps.exchanges, outgoing, grant, where), 'denied');
+  const onTrip = (finding: Finding, where: string): void => {
+    fail(caught(deps.exchanges, outgoing, finding, where), 'denied');
   };
 
   caller.onOver((complete) => {
@@ -356,7 +356,7 @@ export const forward = (
       const [hit] = hits;
       const found = hit === undefined ? undefined : deps.book.findingOf(hit);
       if (found !== undefined) {
-        onTrip(found.grant, 'the body');
+        onTrip(found, 'the body');
         return undefined;
       }
       for (const part of out) bytesOut += part.length;
@@ -366,7 +366,7 @@ export const forward = (
   };
 
   const uploadStep = (): Step =>
-    deps.book.held().length > 0
+    deps.book.watches()
       ? searchStep()
       : countingStep((bytes) => {
           bytesOut += bytes;
@@ -380,7 +380,7 @@ export const forward = (
       .map(([name, value]) => deps.book.textTrip(`${name}: ${value}`))
       .find((finding) => finding !== undefined);
     if (found === undefined) body.finish(trailers);
-    else onTrip(found.grant, 'a trailer');
+    else onTrip(found, 'a trailer');
   };
 
   const send = (leaving: Leaving, onReady: (body: CallBody) => void, replayable: boolean): void => {
@@ -490,21 +490,14 @@ export const forward = (
   };
 
   /** What a mediator lets go is looked at once more: it may hold no placeholder any longer. */
-  const foundIn = (
-    target: string,
-    headers: HeaderPairs,
-    body: Buffer,
-  ): CredentialGrant | undefined => {
+  const foundIn = (target: string, headers: HeaderPairs, body: Buffer): Finding | undefined => {
     const { book } = deps;
     const inHead =
       book.textTrip(target) ??
       headers
         .map(([name, value]) => book.textTrip(`${name}: ${value}`))
         .find((finding) => finding !== undefined);
-    if (inHead !== undefined) return inHead.grant;
-    const search = book.bodyTrip();
-    const [hit] = [...search.push(body).hits, ...search.end().hits];
-    return hit === undefined ? undefined : book.findingOf(hit)?.grant;
+    return inHead ?? findingIn(book, body);
   };
 
   const sendHeld = async (): Promise<void> => {

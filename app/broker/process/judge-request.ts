@@ -1,7 +1,7 @@
 import type { Program } from '../../contract/index.ts';
 import { failure, ok, type Result } from '../../kit/index.ts';
 import type { CredentialGrant, DestinationVerdict } from '../../policy/index.ts';
-import type { CredentialBook } from './credential-book.ts';
+import type { CredentialBook, Finding } from './credential-book.ts';
 import { gateEncoded } from './encoded-upload.ts';
 import type { EgressFacts, Exchange, Exchanges } from './exchange.ts';
 import { injectRequest, tripCode, type Destination, type HeaderPairs } from './inject.ts';
@@ -63,6 +63,22 @@ export const tripped = (
     `The placeholder of ${credential} stood in ${where} of a request to ${to.host}.`,
   );
 };
+
+/** Says that something that may not leave was on its way out, on the record and as a refusal. */
+export const caught = (
+  exchanges: Exchanges,
+  at: Pick<Approach, 'to' | 'program'>,
+  finding: Finding,
+  where: string,
+  code?: Refusal['code'],
+): Refusal =>
+  finding.type === 'placeholder'
+    ? tripped(exchanges, at, finding.grant, where, code)
+    : failure(
+        finding.owner.code,
+        `${finding.owner.words} stood in ${where} of a request to ${at.to.host}.`,
+        'Nothing of it was sent on. If the host may have it, grant the credential for it, or show the file.',
+      );
 
 /** Records that a credential was used at a host, the first time that it is. */
 export type RecordUse = (grant: CredentialGrant, at: Pick<Approach, 'to' | 'program'>) => void;
@@ -129,7 +145,7 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
       mediation.headers
         .map(([name, value]) => book.textTrip(`${name}: ${value}`))
         .find((finding) => finding !== undefined);
-    return found === undefined ? undefined : tripped(exchanges, approach, found.grant, 'the head');
+    return found === undefined ? undefined : caught(exchanges, approach, found, 'the head');
   };
 
   const mediate = (approach: Approach, head: RequestHead): Result<Mediation, Refusal> => {
@@ -137,6 +153,11 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
     const bodyBytes =
       framing.type === 'none' ? 0 : framing.type === 'length' ? framing.bytes : undefined;
     const request = { to: approach.to, method, target, headers, bodyBytes };
+    const watched = book.watchedIn(
+      [`${method} ${target}`, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\0'),
+    );
+    if (watched !== undefined)
+      return { ok: false, error: caught(exchanges, approach, watched, 'the head') };
     for (const mediator of mediators) {
       const mediation = mediator(request);
       if (mediation === undefined) continue;
@@ -161,7 +182,7 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
       .join();
     const { target, headers } = mediation;
     const body = gateEncoded(book, encoding, { target, headers }, (finding) =>
-      tripped(exchanges, approach, finding.grant, 'the body'),
+      caught(exchanges, approach, finding, 'the body'),
     );
     return body === undefined ? mediation : { ...mediation, body };
   };

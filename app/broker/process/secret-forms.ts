@@ -7,6 +7,11 @@ export const MAX_WHOLE_BYTES = 256;
 /** Length of such pieces, in bytes; the last one may be nearly twice as long. */
 export const PIECE_BYTES = 128;
 
+/** Longest secret that is looked for in names, which have 255 bytes themselves. */
+export const MAX_NAME_SECRET_BYTES = 160;
+/** Shortest form that is looked for in names, in characters. */
+export const MIN_NAME_CHARS = 8;
+
 export type ScrubPair = { readonly secret: string; readonly placeholder: string };
 
 /** One way in which a secret may stand in bytes. */
@@ -124,6 +129,49 @@ export const formsOf = ({ secret, placeholder }: ScrubPair): readonly SecretForm
     .flatMap((piece) => [...base64Forms(piece, replace), ...hexForms(piece, replace)])
     .filter(({ find }) => find.length >= MIN_ENCODED_CHARS);
   return [...textForms(body, placeholder), ...encoded, ...wideForms(body, placeholder)];
+};
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** The characters of base32 text (RFC 4648 6) that the bytes alone decide, `shift` bytes into a group of five. */
+const base32Core = (bytes: Buffer, shift: number): string => {
+  let text = '';
+  let bits = 0;
+  let held = 0;
+  for (const byte of Buffer.concat([Buffer.alloc(shift), bytes])) {
+    held = (held << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += BASE32[(held >> bits) & 31] ?? '';
+    }
+    held &= (1 << bits) - 1;
+  }
+  return text.slice(Math.ceil((shift * 8) / 5));
+};
+
+/**
+ * The ways in which a secret is looked for in a queried name, of which case and dots do not count:
+ * by itself, in base64, base32 and hexadecimal. The name is searched in lower case.
+ */
+export const nameFormsOf = (secret: string): readonly SecretForm[] => {
+  const bytes = Buffer.from(secret);
+  if (bytes.length > MAX_NAME_SECRET_BYTES) return [];
+  const texts = [
+    secret.replaceAll('.', ''),
+    bytes.toString('hex'),
+    ...[0, 1, 2].map((shift) => urlSafe(base64Core(bytes, shift))),
+    ...[0, 1, 2, 3, 4].map((shift) => base32Core(bytes, shift)),
+  ].map((text) => text.toLowerCase());
+  return Array.from(new Set(texts))
+    .filter((text) => text.length >= MIN_NAME_CHARS)
+    .map((text) => ({
+      find: Buffer.from(text),
+      replace: Buffer.alloc(0),
+      cycle: true,
+      escapes: false,
+      wraps: false,
+    }));
 };
 
 const BREAK = /(?:\r\n?|\n|\\r|\\n|%0[ad])[ \t]*/gi;

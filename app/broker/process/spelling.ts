@@ -39,7 +39,8 @@ const PLACE = 2 ** 32;
 export type Reading = number;
 
 const reading = (value: number, end: number): Reading => value * PLACE + end;
-export const endOf = (read: Reading): number => read % PLACE;
+// The remainder of numbers this large is slow to come by.
+export const endOf = (read: Reading): number => read - Math.floor(read / PLACE) * PLACE;
 /** 0 to 255 for a byte, otherwise a code point of 0x80 and above, moved up by 256. */
 export const valueOf = (read: Reading): number => Math.floor(read / PLACE);
 

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import type { WatchSet } from '../../broker/fingerprint.ts';
 import type { BrokerListeners, BrokerSpec } from '../../broker/port.ts';
 import {
   StartRequest,
@@ -31,6 +32,7 @@ export type FakeHouse = {
   changes: FileChange[];
   engineAnswers: boolean;
   broker: { spec: BrokerSpec; listeners: BrokerListeners } | undefined;
+  watched: WatchSet | undefined;
   guard: GuardOptions | undefined;
   readonly failTimeline: (why: Failure<Code>) => void;
   readonly endContainer: (name: string, exitCode: number) => void;
@@ -101,6 +103,7 @@ export const createFakeHouse = (): FakeHouse => {
     changes: [] as FileChange[],
     engineAnswers: true,
     broker: undefined,
+    watched: undefined,
     guard: undefined,
     failTimeline: (why: Failure<Code>) => {
       for (const listener of Array.from(failures)) listener(why);
@@ -225,6 +228,9 @@ export const createFakeHouse = (): FakeHouse => {
         authority: { certificatePem: 'CERT', privateKeyPem: new Secret('KEY') },
         trustBundle: 'BUNDLE',
         linked: async () => step('linked', 'gateway.failed'),
+        watch: (set) => {
+          house.watched = set;
+        },
         close: async () => {
           calls.push('broker closed');
           standing.delete('broker');

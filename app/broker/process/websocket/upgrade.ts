@@ -1,7 +1,7 @@
 import { failure, type Clock } from '../../../kit/index.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import type { Exchanges } from '../exchange.ts';
-import { tripped } from '../judge-request.ts';
+import { caught } from '../judge-request.ts';
 import type { Hit } from '../search.ts';
 import type { Refusal } from '../refuse.ts';
 import type { Upgrade, UpgradedEnds } from '../upgrade.ts';
@@ -80,7 +80,7 @@ export const createWebSocketUpgrade = ({ clock, book, exchanges }: WebSocketDeps
         found ??=
           finding === undefined
             ? failure('grant.wrong-place', 'A placeholder stood in a WebSocket message.')
-            : tripped(exchanges, { to: request.to, program }, finding.grant, 'a WebSocket message');
+            : caught(exchanges, { to: request.to, program }, finding, 'a WebSocket message');
         return found;
       };
       if (inner.early.length > 0) {

@@ -5,7 +5,7 @@ import type { CredentialBook } from '../credential-book.ts';
 import type { DialFailure } from '../dial.ts';
 import type { Exchange, Exchanges } from '../exchange.ts';
 import type { Destination } from '../inject.ts';
-import { tripped } from '../judge-request.ts';
+import { caught } from '../judge-request.ts';
 import type { Hit } from '../search.ts';
 import type { Refusal } from '../refuse.ts';
 import { resetSocket, splice } from './splice.ts';
@@ -38,7 +38,7 @@ export const createCarry = ({ clock, book, exchanges }: CarryDeps): Carry => {
     const found = book.findingOf(hit);
     return found === undefined
       ? failure('grant.wrong-place', `Something that may not leave was on its way to ${to.host}.`)
-      : tripped(exchanges, { to, program }, found.grant, 'the stream', undefined);
+      : caught(exchanges, { to, program }, found, 'the stream');
   };
 
   return async (carried) => {

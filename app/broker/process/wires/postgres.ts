@@ -6,7 +6,7 @@ import type { CapturedConnection, ConnectionRoute } from '../connection-route.ts
 import type { CredentialBook } from '../credential-book.ts';
 import type { Exchange, Exchanges } from '../exchange.ts';
 import type { HeldCredential } from '../inject.ts';
-import { createRecordUse, tripped } from '../judge-request.ts';
+import { caught, createRecordUse, tripped } from '../judge-request.ts';
 import type { Refusal } from '../refuse.ts';
 import { grantCovers } from '../trip.ts';
 import type { Carry } from './carry.ts';
@@ -156,7 +156,7 @@ export const createPostgres = (deps: PostgresDeps): Postgres => {
       .map(([name, value]) => book.textTrip(`${name}=${value}`))
       .find((finding) => finding !== undefined);
     if (found !== undefined) {
-      refuse(stream, exchange, tripped(exchanges, { to, program }, found.grant, 'the start-up'));
+      refuse(stream, exchange, caught(exchanges, { to, program }, found, 'the start-up'));
       return;
     }
     if (verdict.verdict === 'denied') {

@@ -6,7 +6,7 @@ import type { CapturedConnection, ConnectionRoute, RouteWays } from '../connecti
 import type { CredentialBook } from '../credential-book.ts';
 import { isZoneAddress, type DnsZone } from '../dns-zone.ts';
 import type { Exchanges } from '../exchange.ts';
-import { tripped } from '../judge-request.ts';
+import { caught } from '../judge-request.ts';
 import { refusalMessage, refusalStatus, type Refusal } from '../refuse.ts';
 import { pairsOf } from '../request-head.ts';
 import { parseConnectTarget, type ProxyTarget } from './connect-target.ts';
@@ -108,10 +108,10 @@ export const createProxy = ({ clock, zone, book, exchanges }: ProxyDeps): Connec
     const found = texts.map((text) => book.textTrip(text)).find((finding) => finding !== undefined);
     return found === undefined
       ? undefined
-      : tripped(
+      : caught(
           exchanges,
           { to: { host, port, tls: false }, program },
-          found.grant,
+          found,
           where,
           'grant.wrong-place',
         );
