@@ -4,7 +4,13 @@ import type { CredentialGrant, DestinationVerdict } from '../../policy/index.ts'
 import type { CredentialBook, Finding } from './credential-book.ts';
 import { gateEncoded } from './encoded-upload.ts';
 import type { EgressFacts, Exchange, Exchanges } from './exchange.ts';
-import { injectRequest, tripCode, type Destination, type HeaderPairs } from './inject.ts';
+import {
+  injectRequest,
+  tripCode,
+  type Destination,
+  type HeaderPairs,
+  type HeldCredential,
+} from './inject.ts';
 import type { JudgedRequest, Mediation, Mediator } from './mediate.ts';
 import type { Refusal } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
@@ -126,9 +132,18 @@ const against = (
     : undefined;
 };
 
+const withoutScope = (held: HeldCredential): HeldCredential => ({
+  ...held,
+  grant: { ...held.grant, scope: {} },
+});
+
 export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps): JudgeRequest => {
-  const inject = (approach: Approach, request: JudgedRequest): Result<Mediation, Refusal> => {
-    const injected = injectRequest(book.held(), request);
+  const inject = (
+    approach: Approach,
+    request: JudgedRequest,
+    held = book.held(),
+  ): Result<Mediation, Refusal> => {
+    const injected = injectRequest(held, request);
     if (injected.type === 'tripped') {
       const { grant, where, code } = injected;
       return { ok: false, error: tripped(exchanges, approach, grant, where, code) };
@@ -194,10 +209,15 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
     const refusal = against(approach, head);
     if (refusal !== undefined || !head.ok) {
       // A tripwire goes off even where the request is refused anyway: that it is out matters more.
-      const target = head.ok ? head.value.target : asked.target;
-      const method = head.ok ? head.value.method : '';
-      const { headers } = asked;
-      const trip = inject(approach, { to: approach.to, method, target, headers, bodyBytes: 0 });
+      // Methods and paths are no tripwire: there the request's own refusal says more.
+      const request = {
+        to: approach.to,
+        method: '',
+        target: head.ok ? head.value.target : asked.target,
+        headers: asked.headers,
+        bodyBytes: 0,
+      };
+      const trip = inject(approach, request, book.held().map(withoutScope));
       if (!trip.ok) return trip;
       const unread = failure('egress.bad-request', 'The request could not be read.');
       return { ok: false, error: refusal ?? unread };
