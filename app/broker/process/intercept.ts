@@ -177,12 +177,14 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
         return;
       }
     }
+    // Nothing in such a protocol could say more: what to do stands with the reason, on the record.
+    const unread = `If it may pass unread, allow exactly this: --allow ${shown}:${String(port)}.`;
     if (first.type === 'silent') {
-      const why =
-        'The program waits for the server to speak first; such protocols are not passed on.';
+      const why = `The program waits for the server to speak first. ${unread}`;
       refuse(failure('egress.raw-tcp', why));
     } else if (first.type === 'unknown') {
-      refuse(failure('egress.unknown-protocol', `The connection was refused: ${first.why}.`));
+      const why = `The connection was refused: ${first.why}. ${unread}`;
+      refuse(failure('egress.unknown-protocol', why));
     } else {
       const why = 'The address belongs to no name that was asked for.';
       refuse(failure('egress.bad-host', why, 'Resolve the name again.'));
