@@ -5,6 +5,7 @@ import {
   judgeDestination,
   parseHost,
   type CanonicalHost,
+  type NamedRule,
   type NetworkPolicy,
 } from '../../policy/index.ts';
 import type { Finding } from './credential-book.ts';
@@ -26,9 +27,12 @@ type Verdict = {
 
 /** Whether the name has any rule that could let it through: a question names no port. */
 export const judgeName = (policy: NetworkPolicy, host: CanonicalHost): Verdict => {
+  const anyPort = (rules: readonly NamedRule[]): readonly NamedRule[] =>
+    rules.map((named) => ({ ...named, rule: { ...named.rule, port: undefined } }));
   const portless = {
     ...policy,
-    allow: policy.allow.map((named) => ({ ...named, rule: { ...named.rule, port: undefined } })),
+    allow: anyPort(policy.allow),
+    passThrough: anyPort(policy.passThrough),
     deny: policy.deny.filter(({ rule }) => rule.port === undefined),
   };
   return judgeDestination(portless, host, 443);

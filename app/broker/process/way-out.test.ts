@@ -2,9 +2,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ok, systemClock, unwrap } from '../../kit/index.ts';
-import { parseHost, type NetworkPolicy } from '../../policy/index.ts';
+import { buildNetworkPolicy, parseHost, type NetworkPolicy } from '../../policy/index.ts';
 import { startResolver } from '../testing/resolver.ts';
 import { createDial } from './dial.ts';
+import { judgeName } from './dns-server.ts';
 import { createResolve } from './resolve.ts';
 
 const cleanups: (() => void)[] = [];
@@ -23,6 +24,31 @@ const policy = (more: Partial<NetworkPolicy>): NetworkPolicy => ({
   ...more,
 });
 const host = (text: string) => unwrap(parseHost(text));
+
+describe('a question for a name', () => {
+  it('is in order where any port of the name may be reached', () => {
+    const rules = unwrap(
+      buildNetworkPolicy(
+        {
+          default: 'deny',
+          presets: [],
+          allow: ['db.test:5432'],
+          deny: ['no.test', 'half.test:22'],
+          passThrough: ['pinned.test:8443', 'no.test', 'half.test'],
+          resolve: [],
+        },
+        'shell',
+      ),
+    );
+    const verdict = (name: string) => judgeName(rules, host(name)).verdict;
+    expect(['db.test', 'pinned.test', 'half.test'].map(verdict)).toEqual([
+      'allowed',
+      'allowed',
+      'allowed',
+    ]);
+    expect(['no.test', 'other.test'].map(verdict)).toEqual(['denied', 'denied']);
+  });
+});
 
 describe('the way out', () => {
   it('keeps of several addresses those that may be dialled', async () => {
