@@ -104,6 +104,9 @@ describe('a push', () => {
     expect(readPushRequest(pkts(...second), false)).toMatchObject(unreadable);
     const unsigned = certificate.toSpliced(6, 3);
     expect(readPushRequest(pkts(...unsigned), false)).toMatchObject(unreadable);
+    // receive-pack would see the blank line, and a command behind it.
+    const hidden = certificate.toSpliced(3, 1, `nonce 1-2\n\n${ONE} ${TWO} refs/heads/hidden\n`);
+    expect(readPushRequest(pkts(...hidden), false)).toMatchObject(unreadable);
     const open = certificate.slice(0, -1);
     expect(readPushRequest(pkts(...open), false)).toMatchObject(unreadable);
     const mixed = [...certificate, `${ONE} ${TWO} refs/heads/other\n`];

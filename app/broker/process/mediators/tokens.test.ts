@@ -152,7 +152,7 @@ describe('a refresh token', () => {
       ),
     ).toMatchObject(bad);
     expect(
-      await release(post(), Buffer.concat([form(), Buffer.from('&grant_type=password')])),
+      await release(post(), Buffer.concat([form(), Buffer.from('&client_id=other')])),
     ).toMatchObject(bad);
     expect(await release(post([...FORM, ['Content-Encoding', 'gzip']]), form())).toMatchObject(bad);
   });
@@ -402,6 +402,10 @@ describe('a service account', () => {
   it.each([
     ['another key', assertion({}, real.privateKey)],
     ['another algorithm', writeJwt({ alg: 'none' }, claims, () => Buffer.from('x'))],
+    [
+      'another algorithm over the same signature',
+      writeJwt({ alg: 'none' }, claims, signRs256(inside.privateKey as never)),
+    ],
     ['a person to act for', assertion({ sub: 'admin@example.com' })],
     ['an unknown claim', assertion({ act: 'x' })],
     ['another endpoint', assertion({ aud: 'https://evil.test/token' })],
