@@ -335,32 +335,53 @@ describe('other ways of signing', () => {
 });
 
 describe('a call for a new credential', () => {
-  const url = 'https://sts.amazonaws.com/';
-  const call = async (body: string, target = url) => {
+  const call = async (
+    service: string,
+    body: string,
+    target = '/',
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
     const { ask } = setUp();
-    const mediation = unwrap(
-      (await ask({ method: 'POST', service: 'sts', url: target, body })) ?? {
-        ok: false,
-        error: { code: 'x', message: '' },
-      },
-    );
-    if (mediation.body.type !== 'hold') throw new Error('not held');
-    return mediation.body.release(Buffer.from(body));
+    const url = `https://${service}.amazonaws.com${target}`;
+    const asked = await ask({ method: 'POST', service, url, body, headers });
+    if (asked?.ok !== true || asked.value.body.type !== 'hold') return asked;
+    return asked.value.body.release(Buffer.from(body));
   };
-  it('is refused, and a call without one is not', async () => {
-    expect(await call('Action=GetCallerIdentity&Version=2011-06-15')).toMatchObject({ ok: true });
-    for (const body of [
-      'Action=AssumeRole&RoleArn=x',
-      'Action=GetSessionToken',
-      'Action=GetCallerIdentity&Action=GetSessionToken',
-      '%41ction=GetSessionToken',
-      '',
-    ])
-      expect(await call(body)).toMatchObject({ ok: false, error: { code: 'aws.new-credential' } });
-    expect(await call('Action=GetCallerIdentity', `${url}?Action=GetSessionToken`)).toMatchObject({
-      ok: false,
-      error: { code: 'aws.new-credential' },
+  const minting = { ok: false, error: { code: 'aws.new-credential' } };
+
+  it.each([
+    ['sts', 'Action=AssumeRole&RoleArn=x'],
+    ['sts', 'Action=GetSessionToken'],
+    ['sts', 'Action=GetCallerIdentity&Action=GetSessionToken'],
+    ['sts', '%41ction=GetSessionToken'],
+    ['sts', ''],
+    ['sts', 'Action=GetCallerIdentity', '/?Action=GetSessionToken'],
+    ['sts', 'Action=GetCallerIdentity', '/?a=b?c&Action=GetSessionToken'],
+    ['iam', 'Action=CreateAccessKey&UserName=me'],
+    ['iam', 'Version=1'],
+    ['s3express', '', '/bucket/?session'],
+    ['codeartifact', '', '/v1/authorization-token?domain=d'],
+  ])('is refused at %s: %s %s', async (service, body, target = '/') => {
+    expect(await call(service, body, target)).toMatchObject(minting);
+  });
+
+  it('is refused by the name in its header', async () => {
+    const ecr = 'AmazonEC2ContainerRegistry_V20150921';
+    expect(
+      await call('ecr', '{}', '/', { 'x-amz-target': `${ecr}.GetAuthorizationToken` }),
+    ).toMatchObject(minting);
+    expect(await call('ecr', '{}', '/', { 'x-amz-target': `${ecr}.ListImages` })).toMatchObject({
+      ok: true,
     });
+  });
+
+  it.each([
+    ['sts', 'Action=GetCallerIdentity&Version=2011-06-15'],
+    ['iam', 'Action=ListUsers'],
+    ['s3express', '', '/bucket/key'],
+    ['sqs', 'Action=CreateAccessKey'],
+  ])('is told from others at %s: %s %s', async (service, body, target = '/') => {
+    expect(await call(service, body, target)).toMatchObject({ ok: true });
   });
 });
 

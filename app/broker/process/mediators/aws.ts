@@ -8,6 +8,7 @@ import type { JudgedRequest, Mediation, Mediator } from '../mediate.ts';
 import type { Refusal } from '../refuse.ts';
 import { outsideScope } from '../sites/scope.ts';
 import { grantCovers } from '../trip.ts';
+import { mintsCredential, tellsInBody } from './aws-minting.ts';
 import { remember } from './remember.ts';
 import { readSigv4Header, writeSigv4Header, type Sigv4Header } from './sigv4-header.ts';
 import { sha256Hex, sigv4Signature, type SignedRequest } from './sigv4-sign.ts';
@@ -16,13 +17,6 @@ import { sha256Hex, sigv4Signature, type SignedRequest } from './sigv4-sign.ts';
 export const MAX_SIGNED_BODY_BYTES = 64 * 1024 * 1024;
 /** How far a signature's time may be from now, in milliseconds: AWS's own limit. */
 export const MAX_SIGNATURE_SKEW_MS = 15 * 60 * 1000;
-
-/** Actions of AWS STS that answer with no new credential. */
-const STS_HARMLESS = new Set([
-  'GetCallerIdentity',
-  'DecodeAuthorizationMessage',
-  'GetAccessKeyInfo',
-]);
 
 type Pair = {
   readonly grant: CredentialGrant;
@@ -176,21 +170,6 @@ const signAnew = (
   );
 };
 
-/** STS would hand a real credential into the sandbox; its other actions are known by name. */
-const mintsCredential = (
-  { scope }: Sigv4Header,
-  { target }: JudgedRequest,
-  body: Buffer,
-): boolean => {
-  if (scope.service !== 'sts') return false;
-  const query = target.includes('?') ? target.slice(target.indexOf('?') + 1) : '';
-  const actions = [
-    ...new URLSearchParams(query).getAll('Action'),
-    ...new URLSearchParams(body.toString('latin1')).getAll('Action'),
-  ];
-  return actions.length !== 1 || !STS_HARMLESS.has(actions[0] ?? '');
-};
-
 const mediate = (pair: Pair, request: JudgedRequest, clock: Clock): Result<Mediation, Refusal> => {
   const header = readSigv4Header(valueOf(request.headers, 'authorization') ?? '');
   if (!header.ok) return refuse('aws.malformed', header.error.message);
@@ -222,10 +201,10 @@ const mediate = (pair: Pair, request: JudgedRequest, clock: Clock): Result<Media
         'Sign with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as they are set inside.',
       );
     }
-    if (mintsCredential(header.value, request, body)) {
+    if (mintsCredential(header.value.scope.service, request, body)) {
       return refuse(
         'aws.new-credential',
-        'AWS STS would answer with a new credential, which may not come inside.',
+        `${host} would answer that call with a new credential, which may not come inside.`,
         'Grant a credential that has the rights already.',
       );
     }
@@ -239,7 +218,7 @@ const mediate = (pair: Pair, request: JudgedRequest, clock: Clock): Result<Media
     sealed: true,
     answer: { type: 'stream' as const },
   };
-  if (payload.value.type === 'declared' && header.value.scope.service !== 'sts') {
+  if (payload.value.type === 'declared' && !tellsInBody(header.value.scope.service)) {
     const headers = sign(payload.value.hash, Buffer.alloc(0));
     return headers.ok ? ok({ ...base, headers: headers.value, body: { type: 'stream' } }) : headers;
   }
