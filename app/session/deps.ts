@@ -24,7 +24,7 @@ export type SessionDeps = {
   /** An engine that answers now; looks again where the last one did not. */
   readonly engine: () => Promise<Result<Engine, Failure<Code>>>;
   readonly workspace: Workspace;
-  readonly vault: Pick<Vault, 'reveal' | 'rotate'>;
+  readonly vault: Pick<Vault, 'list' | 'reveal' | 'rotate'>;
   readonly startBroker: StartBroker;
   readonly openGuard: OpenGuard;
   /** Opens or continues the record of a session. */

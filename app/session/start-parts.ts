@@ -29,6 +29,7 @@ import { waitLinked, waitReady } from './readiness.ts';
 import { gatewayUser, makeRunFolder, writeEtcFiles } from './run-folder.ts';
 import { keepRotated } from './rotated.ts';
 import { together } from './together.ts';
+import { orderWatch } from './watch-values.ts';
 import { toolFiles } from './tool-files.ts';
 
 /** Everything that stands when the assistant may start. */
@@ -159,6 +160,13 @@ export const startParts = async (
       brokerScope.defer(() => started.close());
       broker.set(started);
       on.onDone('broker');
+    },
+    async () => {
+      const { hidden } = await copy.there;
+      const order = await orderWatch(deps, project, hidden, await plan.there, signal);
+      (await broker.there).watch(order.set);
+      deps.log('info', order.words, { session: id });
+      if (order.gaps.length > 0) on.onEvents(order.gaps);
     },
     async () => {
       const { clock } = deps;

@@ -7,6 +7,7 @@ import type {
   WorkspaceMode,
 } from '../contract/index.ts';
 import type { Failure, Result } from '../kit/index.ts';
+import type { HiddenValues } from './hidden-values.ts';
 import type { SandboxMount, SandboxUser } from '../policy/index.ts';
 
 export type WorkspaceFailure = Failure<Code>;
@@ -42,6 +43,12 @@ export type Workspace = {
     request: PrepareRequest,
     signal: AbortSignal,
   ) => Promise<Result<WorkingCopy, WorkspaceFailure>>;
+  /** The values in a project's hidden files, for whoever watches that they stay where they are. */
+  readonly hiddenValues: (
+    project: string,
+    hidden: readonly HiddenFile[],
+    signal: AbortSignal,
+  ) => Promise<Result<HiddenValues, WorkspaceFailure>>;
   /** Number of changed files so far; cheap enough to ask every few seconds while the session runs. */
   readonly countChanges: (folder: string) => Promise<number | undefined>;
   /** What the session changed. Reads the session's folder and the project; follows no link out of either. */

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { assertNever } from '../kit/index.ts';
+import { readHiddenValues, type HiddenValuesRequest } from './hidden-values.ts';
 import { acceptLayers, reviewLayers, type ReviewRequest } from './review.ts';
 import { scanFiles, type ScanRequest } from './scan-content.ts';
 import { survey, type SurveyRequest } from './survey.ts';
@@ -9,6 +10,7 @@ import type { ThreadAnswer } from './threads.ts';
 type Task =
   | { readonly task: 'survey'; readonly input: SurveyRequest }
   | { readonly task: 'scan'; readonly input: ScanRequest }
+  | { readonly task: 'values'; readonly input: HiddenValuesRequest }
   | { readonly task: 'review' | 'accept'; readonly input: ReviewRequest };
 
 const run = (work: Task): unknown => {
@@ -17,6 +19,8 @@ const run = (work: Task): unknown => {
       return survey(work.input);
     case 'scan':
       return scanFiles(work.input);
+    case 'values':
+      return readHiddenValues(work.input);
     case 'review':
       return reviewLayers(work.input);
     case 'accept':

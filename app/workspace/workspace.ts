@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { normalize } from 'node:path';
 import { fail, ok, type Clock, type Result } from '../kit/index.ts';
 import { acceptChanges } from './accept.ts';
+import type { HiddenValues } from './hidden-values.ts';
 import { findHidden, type HiddenSet, type VerdictCache } from './find-hidden.ts';
 import { lookAtGit } from './git-state.ts';
 import { unmountBelow } from './idmapped-mount.ts';
@@ -17,6 +18,9 @@ import { removeSessionFolder } from './remove-tree.ts';
 import { countUpper, type ReviewAnswer, type ReviewRequest } from './review.ts';
 import { isOurMount, sessionFolder } from './session-folder.ts';
 import { createThreads } from './threads.ts';
+
+/** Time the values of hidden files may take to read, in milliseconds. */
+export const VALUES_BUDGET_MS = 5000;
 
 export type WorkspaceDeps = {
   /** GLOVEBOX_HOME: refused as a project, with everything around it. */
@@ -146,6 +150,23 @@ export const createWorkspace = (deps: WorkspaceDeps): Workspace => {
       const hidden = await judge(project.path, request.hide, nested, signal);
       if (!hidden.ok) return hidden;
       return prepareWorkingCopy(request, project, hidden.value, host, deps.clock, signal);
+    },
+
+    hiddenValues: async (project, hidden, signal) => {
+      if (hidden.length === 0) return ok({ values: [], unread: [] });
+      try {
+        return ok(
+          await threads.call<HiddenValues>(
+            'values',
+            { root: project, hidden },
+            signal,
+            VALUES_BUDGET_MS,
+          ),
+        );
+      } catch (failure) {
+        signal.throwIfAborted();
+        return asFailure('reading the hidden files', failure);
+      }
     },
 
     countChanges: async (folder) => {

@@ -191,6 +191,7 @@ export const createFakeHouse = (): FakeHouse => {
           },
         });
       },
+      hiddenValues: async () => ok({ values: [], unread: [] }),
       countChanges: async () => house.changes.length,
       changes: async () => ok({ changes: house.changes, cut: false }),
       accept: async () => {
@@ -205,6 +206,8 @@ export const createFakeHouse = (): FakeHouse => {
       sweep: async () => ok(undefined),
     },
     vault: {
+      list: async () =>
+        ok([{ name: 'work', kind: 'anthropic', hosts: [], addedAt: '2026-01-01T00:00:00Z' }]),
       reveal: async (name) =>
         name === 'work'
           ? ok({

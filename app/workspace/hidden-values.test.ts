@@ -1,0 +1,126 @@
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { HiddenFile } from '../contract/index.ts';
+import {
+  MAX_VALUE_FILE_BYTES,
+  MAX_VALUES_PER_FILE,
+  readHiddenValues,
+  valuesIn,
+} from './hidden-values.ts';
+
+const values = (path: string, text: string): Record<string, string> =>
+  Object.fromEntries(valuesIn(path, text).map(({ name, value }) => [name, value]));
+
+const KEY =
+  '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIKq\nAAAAAAAAAAAAAAAAAAAAAAA\n-----END PRIVATE KEY-----';
+
+describe('the values of a settings file', () => {
+  it('reads .env files', () => {
+    const text = [
+      '# comment',
+      'PLAIN=one-value',
+      'export QUOTED="two \\"values\\"\\nhere" # note',
+      "SINGLE='three # values'",
+      'COMMENTED=four # note',
+      'EMPTY=',
+      'DATABASE_URL=postgres://app:p%40ss-word@db.test/app',
+      'VITE_TITLE=public-by-its-name',
+    ].join('\n');
+    expect(values('.env', text)).toEqual({
+      PLAIN: 'one-value',
+      QUOTED: 'two "values"\nhere',
+      SINGLE: 'three # values',
+      COMMENTED: 'four',
+      DATABASE_URL: 'postgres://app:p%40ss-word@db.test/app',
+      'password in an address': 'p@ss-word',
+    });
+  });
+
+  it('reads .npmrc, .netrc, .pypirc, .pgpass and bare tokens', () => {
+    expect(values('.npmrc', '//registry.test/:_authToken=npm_0123456789\n')).toMatchObject({
+      '//registry.test/:_authToken': 'npm_0123456789',
+    });
+    expect(
+      values('.netrc', 'machine git.test\n  login me\n  password s3cret-word\n'),
+    ).toMatchObject({
+      password: 's3cret-word',
+    });
+    expect(values('.pypirc', '[pypi]\nusername = __token__\npassword = pypi-abc\n')).toMatchObject({
+      password: 'pypi-abc',
+    });
+    expect(values('.pgpass', 'db.test:5432:app:me:s3cret-word\n')).toMatchObject({
+      password: 's3cret-word',
+    });
+    expect(values('.vault-token', 'hvs.0123456789abcdef\n')).toMatchObject({
+      token: 'hvs.0123456789abcdef',
+    });
+  });
+
+  it('reads secrets out of JSON, and private keys wherever they are', () => {
+    const json = JSON.stringify({
+      type: 'service_account',
+      private_key: KEY,
+      nested: [{ client_secret: 'GOCSPX-0123' }],
+      project: 'my-project-name',
+    });
+    expect(values('key.json', json)).toEqual({
+      'private key': KEY,
+      private_key: KEY,
+      'nested.0.client_secret': 'GOCSPX-0123',
+    });
+    expect(values('id_ed25519', `${KEY}\n`)).toEqual({ 'private key': KEY });
+    expect(values('.env', `KEY="${KEY.replaceAll('\n', String.raw`\n`)}"`)).toEqual({
+      'private key': KEY,
+    });
+  });
+
+  it('takes no more values than its cap', () => {
+    const text = Array.from({ length: MAX_VALUES_PER_FILE + 5 }, (_, at) => `A${String(at)}=value`);
+    expect(valuesIn('.env', text.join('\n'))).toHaveLength(MAX_VALUES_PER_FILE);
+  });
+});
+
+describe('the values of hidden files', () => {
+  let root = '';
+  const entry = (path: string, directory = false): HiddenFile => ({
+    path,
+    directory,
+    by: 'name',
+    rule: 'a rule',
+  });
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'glovebox-values-'));
+    await mkdir(join(root, '.aws'));
+    await writeFile(join(root, '.env'), 'TOKEN=value-of-env');
+    await writeFile(
+      join(root, '.aws/credentials'),
+      '[default]\naws_secret_access_key = value-of-aws\n',
+    );
+    await writeFile(join(root, 'large.env'), 'x'.repeat(MAX_VALUE_FILE_BYTES + 1));
+    await writeFile(join(root, 'store.p12'), Buffer.from('a=b\0c'));
+    await writeFile(join(root, 'outside'), 'TOKEN=followed');
+    await symlink(join(root, 'outside'), join(root, '.env.link'));
+    await chmod(join(root, 'outside'), 0o600);
+  });
+  afterAll(() => rm(root, { recursive: true, force: true }));
+
+  it('come from files and folders, by name, without following links, and what is unread is said', () => {
+    const hidden = [
+      entry('.aws', true),
+      entry('.env'),
+      entry('.env.link'),
+      entry('large.env'),
+      entry('store.p12'),
+      entry('gone.env'),
+    ];
+    expect(readHiddenValues({ root, hidden })).toEqual({
+      values: [
+        { path: '.env', name: 'TOKEN', value: 'value-of-env' },
+        { path: '.aws/credentials', name: 'aws_secret_access_key', value: 'value-of-aws' },
+      ],
+      unread: ['gone.env', 'large.env'],
+    });
+  });
+});
