@@ -23,10 +23,11 @@ const CODEARTIFACT_TOKEN = '/v1/authorization-token';
 /** Services that name the action in their query or form: only the body tells what is asked for. */
 export const tellsInBody = (service: string): boolean => service === 'sts' || service === 'iam';
 
-const actionsOf = (query: string, body: Buffer): readonly string[] => [
-  ...new URLSearchParams(query).getAll('Action'),
-  ...new URLSearchParams(body.toString('latin1')).getAll('Action'),
-];
+const actionsIn = (fields: string): readonly string[] =>
+  [...new URLSearchParams(fields)]
+    // In whatever case: two that only their case tells apart are two.
+    .filter(([name]) => name.toLowerCase() === 'action')
+    .map(([, action]) => action);
 
 /**
  * Whether a service would answer with a new credential, which may not come inside. Known by name;
@@ -45,7 +46,7 @@ export const mintsCredential = (
   if (service === 'codeartifact') return path.startsWith(CODEARTIFACT_TOKEN);
   if (service === 's3express') return new URLSearchParams(query).has('session');
   if (!tellsInBody(service)) return false;
-  const [action = '', second] = actionsOf(query, body);
+  const [action = '', second] = [...actionsIn(query), ...actionsIn(body.toString('latin1'))];
   if (second !== undefined) return true;
   return service === 'sts' ? !STS_HARMLESS.has(action) : IAM_MINTING.has(action) || action === '';
 };

@@ -354,6 +354,7 @@ describe('a call for a new credential', () => {
     ['sts', 'Action=GetSessionToken'],
     ['sts', 'Action=GetCallerIdentity&Action=GetSessionToken'],
     ['sts', '%41ction=GetSessionToken'],
+    ['sts', 'Action=GetCallerIdentity&action=GetSessionToken'],
     ['sts', ''],
     ['sts', 'Action=GetCallerIdentity', '/?Action=GetSessionToken'],
     ['sts', 'Action=GetCallerIdentity', '/?a=b?c&Action=GetSessionToken'],
