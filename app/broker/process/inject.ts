@@ -170,19 +170,3 @@ export const injectRequest = (
   const body = bodyGate(request, { target, headers }, used, ready);
   return { type: 'ready', target, headers, used, body };
 };
-
-/** Says what a placeholder in some text of a request means; undefined where there is none. */
-export const tripIn = (
-  credentials: readonly HeldCredential[],
-  to: Destination,
-  text: string,
-  where: string,
-): Trip | undefined => {
-  const [grant] = grantsIn(
-    credentials.map((held) => held.grant),
-    text,
-  );
-  return grant === undefined
-    ? undefined
-    : { type: 'tripped', code: tripCode(grant, to), grant, where };
-};
