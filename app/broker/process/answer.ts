@@ -1,5 +1,6 @@
 import { failure } from '../../kit/index.ts';
 import { parseCodings } from './content-decoding.ts';
+import { lowerName } from './field-name.ts';
 import { withoutHopByHop } from './hop.ts';
 import type { HeaderPairs } from './inject.ts';
 import type { Refusal } from './refuse.ts';
@@ -35,12 +36,16 @@ const DIGESTS = new Set([
 
 /** Headers without those that describe the bytes as the server sent them. */
 export const withoutDigests = (headers: HeaderPairs): HeaderPairs =>
-  headers.filter(([name]) => !DIGESTS.has(name.toLowerCase()));
+  headers.filter(([name]) => !DIGESTS.has(lowerName(name)));
 
 const scrubPairs = (
   scrubber: Scrubber,
   pairs: HeaderPairs,
 ): { pairs: HeaderPairs; hits: number } => {
+  // Nearly every section holds none: one search over all of it says so.
+  let all = '';
+  for (const [name, value] of pairs) all += `${name}\n${value}\n`;
+  if (scrubber.text(all).hits === 0) return { pairs, hits: 0 };
   let hits = 0;
   const clean = pairs.map(([name, value]) => {
     const cleanName = scrubber.text(name);
@@ -89,7 +94,7 @@ export const planAnswer = (
 
   const value = (wanted: string): string | undefined => {
     const found = cleaned.pairs
-      .filter(([name]) => name.toLowerCase() === wanted)
+      .filter(([name]) => name.length === wanted.length && lowerName(name) === wanted)
       .map(([, text]) => text);
     return found.length === 0 ? undefined : found.join(', ');
   };
@@ -122,7 +127,7 @@ export const planAnswer = (
     for (const name of DIGESTS) dropped.add(name);
   }
   return done(
-    cleaned.pairs.filter(([name]) => !dropped.has(name.toLowerCase())),
+    cleaned.pairs.filter(([name]) => !dropped.has(lowerName(name))),
     { type: 'scrub', encoding: plain ? undefined : encoding, collect },
   );
 };

@@ -1,3 +1,4 @@
+import { fieldOf, lowerName } from './field-name.ts';
 import { withoutHopByHop } from './hop.ts';
 import type { HeaderPairs } from './inject.ts';
 import type { RequestHead } from './request-head.ts';
@@ -25,7 +26,7 @@ export const callHeaders = (
 ): HeaderPairs => {
   const kept: (readonly [string, string])[] = [];
   for (const pair of withoutHopByHop(headers)) {
-    const name = pair[0].toLowerCase();
+    const name = lowerName(pair[0]);
     if (name === 'content-length' || (held && name === 'expect')) continue;
     // HTTP/2 says the host in its own place.
     if (name === 'host' && version === 'h2') continue;
@@ -36,9 +37,8 @@ export const callHeaders = (
     kept.push(readable && !sealed && CODINGS.has(name) ? [pair[0], 'identity'] : pair);
   }
   // The one use of TE that HTTP/2 has left (RFC 9113 8.2.2), and gRPC insists on it.
-  const trailers = ([name, value]: readonly [string, string]): boolean =>
-    name.toLowerCase() === 'te' && value.toLowerCase() === 'trailers';
-  if (version === 'h2' && headers.some(trailers)) kept.push(['te', 'trailers']);
+  if (version === 'h2' && fieldOf(headers, 'te')?.toLowerCase() === 'trailers')
+    kept.push(['te', 'trailers']);
   return kept;
 };
 

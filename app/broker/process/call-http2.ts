@@ -27,7 +27,7 @@ const requestFields = (
   if (protocol !== undefined) flat.push(':protocol', protocol);
   for (const [name, value] of headers) flat.push(name, value);
   if (framing.type === 'length') flat.push('content-length', String(framing.bytes));
-  return Object.assign(flat, { [sensitiveHeaders]: sensitive });
+  return Object.assign(flat, { [sensitiveHeaders]: sensitive() });
 };
 
 const statusIn = (headers: Readonly<Record<string, unknown>>): number =>

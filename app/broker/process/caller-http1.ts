@@ -2,6 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kit/index.ts';
+import { fieldOf, lowerName } from './field-name.ts';
 import type { AnswerHead, Caller } from './http-call.ts';
 import type { HeaderPairs } from './inject.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
@@ -44,7 +45,7 @@ const BODILESS_STATUS = new Set([204, 205, 304]);
 
 /** Pairs as Node takes them, without a trailer announcement that the framing leaves no room for. */
 const flatten = ({ status, headers }: AnswerHead, request: IncomingMessage): string[] => {
-  const sized = headers.some(([name]) => name.toLowerCase() === 'content-length');
+  const sized = fieldOf(headers, 'content-length') !== undefined;
   const chunked =
     !sized &&
     request.httpVersion === '1.1' &&
@@ -52,7 +53,7 @@ const flatten = ({ status, headers }: AnswerHead, request: IncomingMessage): str
     !BODILESS_STATUS.has(status);
   const flat: string[] = [];
   for (const [name, value] of headers) {
-    if (chunked || name.toLowerCase() !== 'trailer') flat.push(name, value);
+    if (chunked || lowerName(name) !== 'trailer') flat.push(name, value);
   }
   return flat;
 };
@@ -88,6 +89,7 @@ export const http1Caller = (
   begin: (head) => {
     response.sendDate = false;
     response.writeHead(head.status, head.reason, flatten(head, request));
+    if (head.follows === 'whole') return;
     // Before a body that stalls, the header section must still get through.
     setImmediate(() => {
       if (!response.writableEnded && !response.destroyed) response.flushHeaders();

@@ -117,8 +117,8 @@ export const http2Caller = (clock: Clock, stream: ServerHttp2Stream, asked: Aske
       for (const [name, value] of head.headers) flat.push(name.toLowerCase(), value);
       stream.respond(flat, {
         ...UNDATED,
-        endStream: head.last,
-        waitForTrailers: !head.last,
+        endStream: head.follows === 'nothing',
+        waitForTrailers: head.follows !== 'nothing',
       });
     },
     sink: stream,

@@ -99,7 +99,8 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
 
   return {
     begin: (initial, program) => {
-      let facts = initial;
+      // Ours alone, and set often: a new object each time showed in profiles.
+      const facts = { ...initial };
       let finished = false;
       let known: Program | undefined;
       let asked = false;
@@ -130,11 +131,11 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
             if (!finished) open(draft());
           }),
         set: (more) => {
-          facts = { ...facts, ...more };
+          Object.assign(facts, more);
         },
         facts: () => facts,
         refuse: (refusal, verdict = 'denied') => {
-          facts = { ...facts, verdict, code: refusal.code, detail: refusal.message };
+          Object.assign(facts, { verdict, code: refusal.code, detail: refusal.message });
         },
         finish: () => {
           if (finished) return;

@@ -10,6 +10,7 @@ import { findingIn } from './encoded-upload.ts';
 import { gather, peek } from './gather.ts';
 import { safeTrailers } from './hop.ts';
 import type {
+  AnswerHead,
   Call,
   CallBody,
   CallEvents,
@@ -23,7 +24,8 @@ import { caught, type RecordUse } from './judge-request.ts';
 import type { Mediation } from './mediate.ts';
 import { countingStep, pump, type Pump, type Step } from './pump.ts';
 import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
-import { fieldOf, type RequestHead } from './request-head.ts';
+import { fieldOf, lowerName } from './field-name.ts';
+import type { RequestHead } from './request-head.ts';
 import type { Scrubber } from './scrub.ts';
 import { grantCovers } from './trip.ts';
 import type { Upgrade, UpgradedEnd, UpgradeRequest } from './upgrade.ts';
@@ -153,10 +155,10 @@ export const forward = (
   const begin = (
     status: number,
     plan: Pick<AnswerPlan, 'reason' | 'headers'>,
-    last = false,
+    follows: AnswerHead['follows'] = 'more',
   ): void => {
     try {
-      caller.begin({ status, reason: plan.reason, headers: plan.headers, last });
+      caller.begin({ status, reason: plan.reason, headers: plan.headers, follows });
     } catch {
       // Something in the answer that Node would not write again, such as a broken reason phrase.
       fail(failure('egress.upstream-broke', `${to.host} sent an answer that cannot be passed on.`));
@@ -192,10 +194,14 @@ export const forward = (
     const body = out.length === 1 && out[0] !== undefined ? out[0] : Buffer.concat(out);
     bytesIn += body.length;
     const headers = (hits > 0 ? withoutDigests(plan.headers) : plan.headers).filter(
-      ([name]) => name.toLowerCase() !== 'content-length',
+      ([name]) => lowerName(name) !== 'content-length',
     );
     const { reason } = plan;
-    begin(status, { reason, headers: [...headers, ['Content-Length', String(body.length)]] });
+    begin(
+      status,
+      { reason, headers: [...headers, ['Content-Length', String(body.length)]] },
+      'whole',
+    );
     if (!over) endAnswer(scrubber, trailers, body);
   };
 
@@ -278,7 +284,7 @@ export const forward = (
       return;
     }
     if (answer.last && caller.version === 'h2') {
-      begin(answer.status, plan, true);
+      begin(answer.status, plan, 'nothing');
       return;
     }
     if (body.type === 'scrub' && body.collect) {
@@ -443,7 +449,7 @@ export const forward = (
           framing,
           version: caller.version,
         }),
-        sensitive: used.length > 0 ? changedFields(head.headers, headers) : [],
+        sensitive: () => (used.length > 0 ? changedFields(head.headers, headers) : []),
         protocol: outgoing.upgrade?.by.protocol,
       },
       events,

@@ -1,3 +1,4 @@
+import { lowerName } from './field-name.ts';
 import type { HeaderPairs } from './inject.ts';
 
 /** Fields that belong to one connection (RFC 9110 7.6.1), and Alt-Svc, which would lead past the broker. */
@@ -15,13 +16,26 @@ const HOP_BY_HOP = new Set([
   'alt-svc',
 ]);
 
+/** Words of `Connection` that name no field. */
+const CONNECTION_WORDS = new Set(['keep-alive', 'close', 'upgrade', '']);
+
+/** What `Connection` names beside its own words; undefined where that is nothing. */
+const namedByConnection = (headers: HeaderPairs): Set<string> | undefined => {
+  let named: Set<string> | undefined;
+  for (const [name, value] of headers) {
+    if (lowerName(name) !== 'connection') continue;
+    for (const part of value.split(',')) {
+      const token = part.trim().toLowerCase();
+      if (!CONNECTION_WORDS.has(token)) (named ??= new Set()).add(token);
+    }
+  }
+  return named;
+};
+
 /** Drops what belongs to the connection alone, the fields that `Connection` names among it. */
 export const withoutHopByHop = (headers: HeaderPairs): HeaderPairs => {
-  const named = new Set<string>();
-  for (const [name, value] of headers) {
-    if (name.toLowerCase() !== 'connection') continue;
-    for (const token of value.split(',')) named.add(token.trim().toLowerCase());
-  }
+  const named = namedByConnection(headers);
+  if (named === undefined) return headers.filter(([name]) => !HOP_BY_HOP.has(lowerName(name)));
   // A peer may not strip what frames, routes or authorises the message by calling it hop-by-hop.
   for (const kept of [
     'host',
@@ -32,7 +46,7 @@ export const withoutHopByHop = (headers: HeaderPairs): HeaderPairs => {
   ])
     named.delete(kept);
   return headers.filter(([rawName]) => {
-    const name = rawName.toLowerCase();
+    const name = lowerName(rawName);
     return !HOP_BY_HOP.has(name) && !named.has(name);
   });
 };
@@ -63,5 +77,5 @@ const FIELD_VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 export const safeTrailers = (trailers: HeaderPairs): HeaderPairs =>
   trailers.filter(
     ([name, value]) =>
-      !NEVER_A_TRAILER.has(name.toLowerCase()) && FIELD_NAME.test(name) && FIELD_VALUE.test(value),
+      !NEVER_A_TRAILER.has(lowerName(name)) && FIELD_NAME.test(name) && FIELD_VALUE.test(value),
   );

@@ -16,8 +16,8 @@ export type AnswerHead = {
   readonly status: number;
   readonly reason: string;
   readonly headers: HeaderPairs;
-  /** Nothing follows: no body and no trailers. */
-  readonly last: boolean;
+  /** `nothing`: neither body nor trailers; `whole`: all that is left, at once. */
+  readonly follows: 'nothing' | 'whole' | 'more';
 };
 
 /** The program's side of one request, of whatever HTTP version. */
@@ -61,7 +61,7 @@ export type CallHead = {
   /** Host and port as the program wrote them, judged. */
   readonly authority: string;
   /** Header names that hold real values, lower case: never put into a compression table. */
-  readonly sensitive: readonly string[];
+  readonly sensitive: () => readonly string[];
   /** The protocol that is asked for, where the request is an upgrade. */
   readonly protocol: string | undefined;
 };

@@ -1,11 +1,11 @@
 import { failure, ok, type Result } from '../../kit/index.ts';
+import { fieldOf } from './field-name.ts';
 import type { Refusal } from './refuse.ts';
 import type { Destination } from './request.ts';
 import {
   checkFields,
   checkMethod,
   checkRest,
-  fieldOf,
   LENGTH,
   pairsOf,
   sameAuthority,

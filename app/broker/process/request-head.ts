@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_URL_PATH_CHARS } from '../../contract/index.ts';
 import { failure, ok, type Result } from '../../kit/index.ts';
-import { canonicalPath, parseHost } from '../../policy/index.ts';
+import { canonicalPath, isAddress, parseHost } from '../../policy/index.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
+import { fieldName, fieldOf } from './field-name.ts';
 import type { Refusal } from './refuse.ts';
 import { methodsOf } from './sites/methods.ts';
 
@@ -17,7 +18,6 @@ export const MAX_TARGET_CHARS = MAX_URL_PATH_CHARS;
 const REFUSED_METHODS = new Set(['TRACE', 'TRACK', 'CONNECT']);
 const METHOD = /^[A-Z][A-Z-]{0,31}$/;
 export const LENGTH = /^[0-9]{1,15}$/;
-const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what is refused
 const FIELD_CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 /** Fields that may come once only: two of them are read differently by different servers. */
@@ -63,6 +63,8 @@ export const pairsOf = (raw: readonly string[]): HeaderPairs => {
 
 /** Whether an authority (`HOST[:PORT]`) means exactly this destination. */
 export const sameAuthority = (text: string, to: Destination): boolean => {
+  // A canonical name on the usual port reads as itself.
+  if (text === to.host && to.port === (to.tls ? 443 : 80) && !isAddress(to.host)) return true;
   const match = /^(\[[^\]]*\]|[^:[\]@/?#\\]*)(?::([0-9]{1,5}))?$/.exec(text);
   const [, hostText, portText] = match ?? [];
   if (hostText === undefined || hostText === '') return false;
@@ -94,10 +96,8 @@ const originForm = (method: string, url: string, to: Destination): Result<string
 };
 
 const framingOf = (headers: HeaderPairs): Result<RequestHead['framing'], Refusal> => {
-  const value = (wanted: string): string | undefined =>
-    headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
-  const length = value('content-length');
-  const coding = value('transfer-encoding');
+  const length = fieldOf(headers, 'content-length');
+  const coding = fieldOf(headers, 'transfer-encoding');
   if (length !== undefined && coding !== undefined) {
     return refuse(
       'egress.bad-request',
@@ -123,8 +123,8 @@ export const checkFields = (headers: HeaderPairs, target: string): Refusal | und
     return failure('egress.too-large', 'The request target is too long.');
   const seen = new Set<string>();
   for (const [rawName, value] of headers) {
-    const name = rawName.toLowerCase();
-    if (!FIELD_NAME.test(rawName))
+    const name = fieldName(rawName);
+    if (name === undefined)
       return failure('egress.bad-request', 'A header field name has characters that none has.');
     if (FIELD_CONTROL.test(value))
       return failure('egress.bad-request', `The header ${name} has control characters in it.`);
@@ -167,10 +167,6 @@ export const checkRest = ({
   const path = canonicalPath(target);
   return path.ok ? undefined : failure('egress.bad-path', path.error.message, path.error.hint);
 };
-
-/** The value of the first field of that name, given in lower case. */
-export const fieldOf = (headers: HeaderPairs, wanted: string): string | undefined =>
-  headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
 
 /**
  * Judges a request's head beyond what Node's strict parser refuses: one meaning for host, path and

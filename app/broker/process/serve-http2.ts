@@ -20,7 +20,7 @@ import {
 import type { Http2Pool } from './http2-pool.ts';
 import { requestFacts, type Approach, type JudgeRequest } from './judge-request.ts';
 import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
-import { fieldOf } from './request-head.ts';
+import { fieldOf } from './field-name.ts';
 import { readHttp2Head } from './request-head-http2.ts';
 import { KEEP_ALIVE_MS } from './serve-http1.ts';
 import { readUpgrade, type Upgrade } from './upgrade.ts';
