@@ -225,6 +225,30 @@ P`,
     expect((await refusalsSince(since)).some((event) => event.code === 'egress.loop')).toBe(true);
   });
 
+  it.each<[string, string]>([
+    ['CONNECT to a host without a rule', `-k -x $GLOVEBOX_PROXY https://${HOSTS.denied}/`],
+    ['a plain request to a host without a rule', `-x $GLOVEBOX_PROXY http://${HOSTS.denied}/`],
+    ['SOCKS5 to the metadata address', '--socks5 proxy.glovebox.internal http://169.254.169.254/'],
+    [
+      'SOCKS5 to an allowed name that leads to a private address',
+      `-k --socks5-hostname proxy.glovebox.internal https://${HOSTS.private}/`,
+    ],
+    ['CONNECT to this machine', `--proxytunnel -x $GLOVEBOX_PROXY http://BRIDGE:LOOPBACK/`],
+    ['the proxy by way of itself', '-p -x $GLOVEBOX_PROXY http://proxy.glovebox.internal:8080/'],
+  ])('the proxy inside is no way round: %s', async (_name, words) => {
+    const since = await lastSeq();
+    const target = words
+      .replace('BRIDGE', arena.bridgeAddress)
+      .replace('LOOPBACK', String(arena.bridgeSink.port));
+    const { stdout } = await arena.inside.run(
+      `curl -sS --max-time 15 -o /tmp/answer -w '%{http_code}' ${target}; cat /tmp/answer`,
+    );
+    expect(stdout).not.toMatch(/^[23]/);
+    expect((await refusalsSince(since)).length).toBeGreaterThan(0);
+    expect(arena.bridgeSink.reached() + arena.loopbackSink.reached()).toBe(0);
+    expect(arena.denied.connections()).toBe(0);
+  });
+
   it('a program that ignores proxy variables is caught all the same', async () => {
     const { stdout } = await arena.inside.run(
       `env -i HTTPS_PROXY=http://127.0.0.1:1 NO_PROXY='*' python3 - <<'P'

@@ -58,7 +58,10 @@ const docker = (args: readonly string[], input?: string): string =>
 
 /** Builds the server's image on a sandbox image; the engine keeps it, so only the first build takes long. */
 export const buildPostgresImage = (sandboxImage: string): string =>
-  docker(['build', '-q', '--build-arg', `BASE=${sandboxImage}`, '-'], DOCKERFILE);
+  docker(
+    ['build', '-q', '-t', 'glovebox-test/postgres', '--build-arg', `BASE=${sandboxImage}`, '-'],
+    DOCKERFILE,
+  );
 
 /** psql and the libraries that it needs, as a tar archive. */
 export const psqlArchive = (image: string): Buffer =>
