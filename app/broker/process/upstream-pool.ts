@@ -5,7 +5,7 @@ import type { Dial, DialFailure, Dialled, Upstream } from './dial.ts';
 /** Most connections to one server at once. */
 export const MAX_SOCKETS_PER_UPSTREAM = 256;
 /** Most idle connections kept for one server: fewer than may be open at once, and many at once would dial anew for each request. */
-export const MAX_IDLE_PER_UPSTREAM = MAX_SOCKETS_PER_UPSTREAM;
+export const MAX_IDLE_PER_UPSTREAM = 256;
 /** How long an idle connection is kept, in milliseconds, where the server gives no hint: below the usual five seconds. */
 export const IDLE_UPSTREAM_MS = 4500;
 
