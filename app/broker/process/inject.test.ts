@@ -86,6 +86,7 @@ describe('a query parameter', () => {
     ['the path', `/${placeholder}?key=x`],
     ['the path beside it', `/${placeholder}?key=${placeholder}`],
     ['a name', `/?${placeholder}=1`],
+    ['too many fields', `/?key=${placeholder}${'&'.repeat(MAX_FIELDS)}`],
   ])('trips on %s', (_, target) => {
     expect(code(held, { target })).toBe('grant.wrong-place');
   });
