@@ -97,6 +97,11 @@ describe('the network policy', () => {
     [{ dns: 'dns.test' }, 'policy.invalid', '--dns'],
     [{ passThrough: ['*.com'] }, 'policy.invalid', '--pass-through *.com'],
     [{ git: ['allow push github.com'] }, 'policy.invalid', 'git: allow push github.com'],
+    [
+      { git: ['allow push git.code.test/a/b'], passThrough: ['*.code.test'] },
+      'policy.refused',
+      '--pass-through *.code.test',
+    ],
     [{ git: ['ask push github.com/a/b'] }, 'not-yet', 'git: ask push github.com/a/b'],
   ] as const)('refuses %j', (change, code, words) => {
     const built = buildNetworkPolicy(request(change as Partial<NetworkRequest>), 'shell');

@@ -1,6 +1,12 @@
 import { assertNever, fail, ok, type Result } from '../kit/index.ts';
 import type { AssistantName, NetworkRequest, Preset } from '../contract/index.ts';
-import { formatHostRule, matchesHostRule, parseHostRule, type HostRule } from './host-rule.ts';
+import {
+  formatHostRule,
+  matchesHostRule,
+  overlappingRules,
+  parseHostRule,
+  type HostRule,
+} from './host-rule.ts';
 import { parseGitRule, type GitRule } from './git-rule.ts';
 import type { CanonicalHost } from './host.ts';
 import { ASSISTANT_PRESETS, REGISTRY_HOSTS } from './presets.ts';
@@ -165,6 +171,16 @@ export const buildNetworkPolicy = (
   if (!passThrough.ok) return passThrough;
   const git = parseGitRules(request.git ?? []);
   if (!git.ok) return git;
+  const unread = passThrough.value.find(({ rule }) =>
+    git.value.some(({ host }) => overlappingRules(rule, host)),
+  );
+  if (unread !== undefined) {
+    return fail(
+      'policy.refused',
+      `${unread.words}: a git rule looks at that host, and would see nothing of what passes unopened.`,
+      'Leave out one of the two.',
+    );
+  }
   const resolve: ResolveRule[] = [];
   for (const text of request.resolve) {
     const rule = parseResolve(text);
