@@ -182,7 +182,7 @@ describe('in a real sandbox, with nothing set up', () => {
     expect(ran.stdout).not.toContain('real-');
     const stored = async (): Promise<string> =>
       unwrap(await test.host.vault.reveal('login')).secret.expose();
-    await expect.poll(stored).toContain(`${REFRESH}-next`);
+    await expect.poll(stored, { timeout: 20_000 }).toContain(`${REFRESH}-next`);
   });
 
   it('a service account’s key file signs for a token', async () => {

@@ -27,7 +27,7 @@ import type { SessionPaths } from './paths.ts';
 import { planDrafts, planSession, summarise, type SessionPlan } from './plan-session.ts';
 import { waitLinked, waitReady } from './readiness.ts';
 import { gatewayUser, makeRunFolder, writeEtcFiles } from './run-folder.ts';
-import { keepRotated } from './rotated.ts';
+import { createRotatedKeeper } from './rotated.ts';
 import { together } from './together.ts';
 import { orderWatch } from './watch-values.ts';
 import { toolFiles } from './tool-files.ts';
@@ -137,6 +137,8 @@ export const startParts = async (
       on.onGrants(grants.map(summarise));
       on.onEvents(planDrafts(planned, isoTime(deps.clock.now())));
       signal.throwIfAborted();
+      const rotated = createRotatedKeeper(deps);
+      brokerScope.defer(rotated.settled);
       const started = unwrap(
         await deps.startBroker(
           {
@@ -150,7 +152,7 @@ export const startParts = async (
             onEvents: on.onEvents,
             onOpen: on.onOpen,
             onState: on.onBroker,
-            onRotated: (credential, secret) => void keepRotated(deps, credential, secret),
+            onRotated: rotated.keep,
             identify: async (flow) => guard.now()?.owner(flow),
           },
           brokerScope,
