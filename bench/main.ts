@@ -52,6 +52,9 @@ const parse = () =>
     },
   });
 
+// Ended by the `exit` of this process, contenders go; a session that was running is swept by the next start.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 const { values, positionals } = readArguments();
 const sections = positionals.length === 0 ? SECTIONS : chosen(positionals.join(','), SECTIONS);
 const rounds = Number(values.rounds ?? DEFAULT_ROUNDS);
