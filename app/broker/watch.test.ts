@@ -204,6 +204,7 @@ describe('a broker that watches', () => {
     rig = await createRig({
       authority,
       allow: ['api.test', '*.evil.test'],
+      program: { pid: 7, command: ['curl', '-d', `k=${hidden}`], ancestors: [['sh', '-c', other]] },
       resolve: [`api.test:443:127.0.0.1:${String(upstream.port)}`],
     });
     rig.broker.watch(SET);
@@ -279,6 +280,7 @@ describe('a broker that watches', () => {
       'the record',
     );
     const records = JSON.stringify([rig.events, rig.opened]);
+    expect(records).toContain('"curl","-d","k=xxx');
     expect(records).toContain('DB_PASSWORD in .env stood in the body');
     for (const value of VALUES) {
       for (const form of [value, encodeURIComponent(value), Buffer.from(value).toString('hex')])

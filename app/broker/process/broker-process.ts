@@ -3,6 +3,7 @@ import type { EgressDraft } from '../../contract/index.ts';
 import type { Clock } from '../../kit/index.ts';
 import type { FromProcess, ProcessSpec, ToProcess } from '../protocol.ts';
 import { createDestinationOf, type DestinationOf } from './captured-socket.ts';
+import { cleanProgram } from './clean-program.ts';
 import { createCredentialBook } from './credential-book.ts';
 import { createDial } from './dial.ts';
 import { createDnsServer } from './dns-server.ts';
@@ -38,6 +39,7 @@ export const runBroker = async (
   const recorder = createRecorder(clock, (drafts) => send({ type: 'events', drafts: [...drafts] }));
   const book = createCredentialBook(spec.credentials);
   if (spec.watch !== undefined) book.watch(spec.watch);
+  const redact = (text: string): string => book.scrubber().text(text).text;
   const identifier = createIdentifier(clock, (id, flow) => send({ type: 'identify', id, flow }));
   const zone = createDnsZone(clock, crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
   const dns = createDnsServer({
@@ -60,7 +62,7 @@ export const runBroker = async (
     clock,
     record: recorder.record,
     open: (draft: EgressDraft) => send({ type: 'open', draft }),
-    redact: (text) => book.scrubber().text(text).text,
+    redact,
   });
   const upstreamTrust = createSecureContext({
     ca: spec.upstreamAuthorities,
@@ -114,8 +116,10 @@ export const runBroker = async (
 
   return {
     onMessage: (message) => {
-      if (message.type === 'program') identifier.answered(message.id, message.program);
-      else if (message.type === 'taken') recorder.taken();
+      if (message.type === 'program') {
+        const { id, program } = message;
+        identifier.answered(id, program === undefined ? undefined : cleanProgram(program, redact));
+      } else if (message.type === 'taken') recorder.taken();
       else if (message.type === 'watch') book.watch(message.set);
     },
     close: async () => {
