@@ -46,6 +46,8 @@ const scrubPairs = (
   let all = '';
   for (const [name, value] of pairs) all += `${name}\n${value}\n`;
   if (scrubber.text(all).hits === 0) return { pairs, hits: 0 };
+  // Nearly every header section holds none: one search over all of it says so.
+  if (scrubber.text(pairs.flat().join('\0')).hits === 0) return { pairs, hits: 0 };
   let hits = 0;
   const clean = pairs.map(([name, value]) => {
     const cleanName = scrubber.text(name);

@@ -96,6 +96,7 @@ const withWatched = (granted: Scrubber, { texts }: Watching): Scrubber => ({
   text: (value) => {
     const clean = granted.text(value);
     if (clean.text.length < WATCH_WINDOW_BYTES) return clean;
+    if (findOwners(texts, Buffer.from(clean.text, 'latin1')).length === 0) return clean;
     const filled = wholeText(createWatchSearch(texts), clean.text);
     return { text: filled.text, hits: clean.hits + filled.hits };
   },

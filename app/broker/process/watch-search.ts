@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import {
   createCheck,
   WATCH_WINDOW_BYTES,
+  windowHash,
   windowTable,
   type CheckOf,
   type Fingerprint,
@@ -24,8 +25,9 @@ import {
   WIDE,
 } from './spelling.ts';
 
-/** Bits of the map that tells most bytes from the beginning of a watched value. */
-const MAP_BITS = 18;
+/** Fewest and most bits of the map that tells most bytes from the beginning of a watched value: small ones stay in the processor's cache. */
+const MIN_MAP_BITS = 13;
+const MAX_MAP_BITS = 17;
 /**
  * Bytes that are looked at again with the next chunk. Nothing is held back for the beginning of a
  * value, which cannot be told from any other bytes: its first ones may pass before the rest is caught.
@@ -38,6 +40,8 @@ export type Watched = {
   /** The table as it leaves the window. */
   readonly leaving: Int32Array;
   readonly map: Uint8Array;
+  /** How far a hash is moved down to find its bit. */
+  readonly mapShift: number;
   readonly byWindow: ReadonlyMap<number, readonly Fingerprint[]>;
   readonly checkOf: CheckOf;
   readonly wraps: boolean;
@@ -45,16 +49,17 @@ export type Watched = {
   readonly inWindow: Uint8Array;
 };
 
-const bitOf = (hash: number): number => hash >>> (32 - MAP_BITS);
-
 export const prepareWatched = ({ key, prints, marks }: WatchSet, name: boolean): Watched => {
   const bytes = Buffer.from(key, 'base64');
   const table = windowTable(bytes);
-  const map = new Uint8Array(1 << (MAP_BITS - 3));
   const byWindow = new Map<number, Fingerprint[]>();
   const list = prints.filter((print) => print.name === name);
+  const wanted = Math.ceil(Math.log2(list.length + 1)) + 6;
+  const mapBits = Math.min(MAX_MAP_BITS, Math.max(MIN_MAP_BITS, wanted));
+  const mapShift = 32 - mapBits;
+  const map = new Uint8Array(1 << (mapBits - 3));
   for (const print of list) {
-    const bit = bitOf(print.window);
+    const bit = print.window >>> mapShift;
     map[bit >> 3] = (map[bit >> 3] ?? 0) | (1 << (bit & 7));
     const there = byWindow.get(print.window);
     if (there === undefined) byWindow.set(print.window, [print]);
@@ -66,6 +71,7 @@ export const prepareWatched = ({ key, prints, marks }: WatchSet, name: boolean):
       (value) => (value << WATCH_WINDOW_BYTES) | (value >>> (32 - WATCH_WINDOW_BYTES)),
     ),
     map,
+    mapShift,
     byWindow,
     checkOf: createCheck(bytes),
     wraps: list.some(({ wraps }) => wraps),
@@ -141,27 +147,34 @@ const checkAt = (
   return short ? { start, end: undefined, owner: print.owner } : undefined;
 };
 
+/** Calls back for each place where the bytes as they are may begin a watched value. */
+const eachWindow = (
+  { table, leaving, map, mapShift }: Watched,
+  data: Buffer,
+  take: (hash: number, start: number) => void,
+): void => {
+  const { length } = data;
+  if (length < WATCH_WINDOW_BYTES) return;
+  let hash = windowHash(table, data) | 0;
+  for (let at = WATCH_WINDOW_BYTES; ; at += 1) {
+    const bit = hash >>> mapShift;
+    if (((map[bit >>> 3] as number) & (1 << (bit & 7))) !== 0)
+      take(hash >>> 0, at - WATCH_WINDOW_BYTES);
+    if (at >= length) return;
+    hash =
+      ((hash << 1) | (hash >>> 31)) ^
+      (table[data[at] as number] as number) ^
+      (leaving[data[at - WATCH_WINDOW_BYTES] as number] as number);
+  }
+};
+
 const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Found[] => {
-  const { table, leaving, map, byWindow, inWindow } = watched;
+  const { table, leaving, map, mapShift, byWindow, inWindow } = watched;
   const found: Found[] = [];
   const tryAt = (hash: number, start: number): void => {
     for (const print of byWindow.get(hash) ?? []) {
       const hit = checkAt(watched, print, data, start, last);
       if (hit !== undefined) found.push(hit);
-    }
-  };
-  const plain = (): void => {
-    let hash = 0;
-    const first = Math.min(WATCH_WINDOW_BYTES, data.length);
-    for (let at = 0; at < first; at += 1)
-      hash = ((hash << 1) | (hash >>> 31)) ^ (table[data[at] ?? 0] ?? 0);
-    if (data.length >= WATCH_WINDOW_BYTES && isMarked(map, bitOf(hash))) tryAt(hash >>> 0, 0);
-    for (let at = WATCH_WINDOW_BYTES; at < data.length; at += 1) {
-      hash =
-        ((hash << 1) | (hash >>> 31)) ^
-        (table[data[at] ?? 0] ?? 0) ^
-        (leaving[data[at - WATCH_WINDOW_BYTES] ?? 0] ?? 0);
-      if (isMarked(map, bitOf(hash))) tryAt(hash >>> 0, at - WATCH_WINDOW_BYTES + 1);
     }
   };
   const bytes = new Uint8Array(2 * WATCH_WINDOW_BYTES);
@@ -206,11 +219,11 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
       hash = ((hash << 1) | (hash >>> 31)) ^ (table[bytes[index] ?? 0] ?? 0);
       if (index >= WATCH_WINDOW_BYTES) hash ^= leaving[bytes[index - WATCH_WINDOW_BYTES] ?? 0] ?? 0;
       const first = index - WATCH_WINDOW_BYTES + 1;
-      if (first >= 0 && isMarked(map, bitOf(hash))) tryAt(hash >>> 0, starts[first] ?? 0);
+      if (first >= 0 && isMarked(map, hash >>> mapShift)) tryAt(hash >>> 0, starts[first] ?? 0);
     }
   };
 
-  plain();
+  eachWindow(watched, data, tryAt);
   for (const escape of ESCAPES) {
     for (let at = data.indexOf(escape); at >= 0; at = data.indexOf(escape, at + 1)) {
       const glanced = glance(data, at);
