@@ -376,7 +376,7 @@ describe('HTTP/2', () => {
     ['TRACE', { ':method': 'TRACE' }, 403, 'egress.method-refused'],
     ['a TRACE by override', { 'x-http-method-override': 'TRACE' }, 403, 'egress.method-refused'],
     ['an encoded dot segment', { ':path': '/a/%2e%2e/b' }, 400, 'egress.bad-path'],
-    ['an unknown expectation', { expect: 'tea' }, 400, 'egress.bad-request'],
+    ['an unknown expectation', { expect: 'tea' }, 417, 'egress.bad-request'],
   ])('refuses %s', async (_what, change, status, code) => {
     const session = await open();
     const before = echo.seen.length;

@@ -161,7 +161,8 @@ export const checkRest = ({
   }
   const expect = fieldOf(headers, 'expect');
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-    return failure('egress.bad-request', 'The Expect header asks for something unknown.');
+    const why = 'The Expect header asks for something unknown.';
+    return { ...failure('egress.bad-request', why), status: 417 };
   }
   if (target === '*') return undefined;
   const path = canonicalPath(target);

@@ -25,7 +25,19 @@ const REQUEST_LINE = / HTTP\/[0-9.]{1,8}\r?$/;
 
 type Reading = Sniffed | undefined;
 
-const readHttp = (bytes: Buffer): Reading => {
+/** Empty lines before a request line are passed over, up to a few (RFC 9112 2.2). */
+const MAX_EMPTY_LINES = 2;
+const CR = 13;
+
+const readHttp = (all: Buffer): Reading => {
+  let start = 0;
+  while (all[start] === CR && start < 2 * MAX_EMPTY_LINES) {
+    if (start + 1 >= all.length) return undefined;
+    if (all[start + 1] !== LF) return { type: 'unknown', why: 'the first line is broken' };
+    start += 2;
+  }
+  if (start > 0 && start === all.length) return undefined;
+  const bytes = all.subarray(start);
   const lineEnd = bytes.indexOf(LF);
   const line = bytes.subarray(0, lineEnd < 0 ? bytes.length : lineEnd).toString('latin1');
   if (!METHOD_START.test(line.slice(0, 33)))
