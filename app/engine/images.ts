@@ -84,8 +84,10 @@ const folderOf = (name: string): string =>
   Object.values(ASSISTANT_IMAGES).find(({ folder }) => folder === `assistants/${name}`)?.folder ??
   name;
 
-const imageNameOf = (assistant: AssistantName): string =>
-  ASSISTANT_IMAGES[assistant].folder.split('/').at(-1) ?? assistant;
+const imageNameOf = (assistant: AssistantName, shellImage: string | undefined): string =>
+  (assistant === 'shell' ? shellImage : undefined) ??
+  ASSISTANT_IMAGES[assistant].folder.split('/').at(-1) ??
+  assistant;
 
 type Report = (message: string, fraction?: number) => void;
 type Found = Result<string | undefined, EngineFailure>;
@@ -278,7 +280,7 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
 
   return {
     imageState: async (assistant) => {
-      const name = imageNameOf(assistant);
+      const name = imageNameOf(assistant, deps.shellImage);
       const image = await read(name);
       const version = image.ok ? image.value.recipe.args[VERSION_ARGUMENT] : undefined;
       const about = version === undefined ? {} : { version };
@@ -292,7 +294,7 @@ export const createImages = (deps: ImagesDeps, scope: Scope): Images => {
       }
     },
     ensureImages: async (assistant, onProgress, signal) => {
-      const names = ['base', 'gateway', 'guard', imageNameOf(assistant)];
+      const names = ['base', 'gateway', 'guard', imageNameOf(assistant, deps.shellImage)];
       const ids: string[] = [];
       let index = 0;
       const report: Report = (message, fraction) => {

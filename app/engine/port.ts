@@ -119,6 +119,8 @@ export type EngineOptions = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Folder of sandbox-images/ in the installed app. */
   readonly imagesFolder: string;
+  /** Image folder of the plain shell, where it is not the base itself. */
+  readonly shellImage?: string;
 };
 
 /** Looks through DOCKER_HOST, the Docker context, then the usual sockets; the first that answers wins. */

@@ -51,10 +51,14 @@ export const createSessionHost = async (
   });
   if (!vault.ok) return vault;
 
-  const imagesFolder = options.imagesFolder ?? beside('sandbox-images');
+  const { shellImage } = options;
+  const images = {
+    imagesFolder: options.imagesFolder ?? beside('sandbox-images'),
+    ...(shellImage === undefined ? {} : { shellImage }),
+  };
   const engine = watchEngine(
     {
-      find: (engineScope) => findEngine({ installId, env: options.env, imagesFolder }, engineScope),
+      find: (engineScope) => findEngine({ installId, env: options.env, ...images }, engineScope),
       clock,
     },
     scope,

@@ -58,6 +58,8 @@ export type HostOptions = {
   readonly askPassphrase?: (purpose: 'create' | 'open') => Promise<Secret | undefined>;
   /** Folder of sandbox-images/, where a packaged shell keeps it elsewhere than beside the sources. */
   readonly imagesFolder?: string;
+  /** The image folder in there that the plain shell runs in, where it is not the base itself. */
+  readonly shellImage?: string;
   /** The app's version, where package.json does not stand beside the sources. */
   readonly version?: string;
   /** How brokers are started; Electron gives one that uses a utility process. */

@@ -17,6 +17,8 @@ export const CA_VARIABLES = [
   'DENO_CERT',
   'NIX_SSL_CERT_FILE',
   'CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE',
+  'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH',
+  'HEX_CACERTS_PATH',
 ] as const;
 
 /** What keeps each assistant from updating itself and from sending what its work does not need. */

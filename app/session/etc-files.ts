@@ -6,6 +6,10 @@ export const SANDBOX_HOME = '/home/glovebox';
 export const TRUST_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 /** The same on the host, in the session's run folder. */
 export const TRUST_FILE = 'trust.pem';
+/** Where Debian's Java looks, which reads neither the bundle nor a variable. */
+const JAVA_TRUSTSTORE = '/etc/ssl/certs/java/cacerts';
+/** The bundle in Java's own format, in the session's run folder. */
+export const JAVA_TRUST_FILE = 'trust.jks';
 export const SANDBOX_HOSTNAME = 'glovebox';
 
 /**
@@ -50,8 +54,9 @@ export const etcFiles = (user: SandboxUser): readonly EtcFile[] => [
     // No automatic repacking: it would put the project's whole history among the changes.
     text: '[safe]\n\tdirectory = *\n[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n',
   },
-  // Filled in place once the broker has its authority, before anything inside can read it.
+  // Filled in place once the broker has its authority, before anything inside can read them.
   { name: TRUST_FILE, target: TRUST_BUNDLE, text: '' },
+  { name: JAVA_TRUST_FILE, target: JAVA_TRUSTSTORE, text: '' },
 ];
 
 /** Folder of the granted credentials' files inside. */

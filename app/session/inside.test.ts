@@ -28,7 +28,7 @@ const grantOf = (extra: Partial<CredentialSummary> = {}): CredentialGrant =>
 describe('the environment inside', () => {
   it('is the same whatever the host’s is, and leads every tool to the one bundle', () => {
     const env = unwrap(sandboxEnvironment(ID, 'shell', []));
-    expect(CA_VARIABLES).toHaveLength(11);
+    expect(CA_VARIABLES).toHaveLength(13);
     for (const name of CA_VARIABLES) expect(env[name]).toBe('/etc/ssl/certs/ca-certificates.crt');
     expect(env).toMatchObject({
       HOME: SANDBOX_HOME,

@@ -18,9 +18,17 @@ import type { WorkingCopy } from '../workspace/port.ts';
 import { assistantHome } from './assistant-home.ts';
 import type { SessionDeps } from './deps.ts';
 import { sandboxEnvironment } from './environment.ts';
-import { credentialFiles, etcFiles, etcMounts, SANDBOX_HOSTNAME, TRUST_FILE } from './etc-files.ts';
+import {
+  credentialFiles,
+  etcFiles,
+  etcMounts,
+  JAVA_TRUST_FILE,
+  SANDBOX_HOSTNAME,
+  TRUST_FILE,
+} from './etc-files.ts';
 import { writeHome } from './first-run.ts';
 import { readAuthorities } from './host-files.ts';
+import { javaTruststore } from './java-truststore.ts';
 import { sandboxLimits } from './limits.ts';
 import { part } from './part.ts';
 import type { SessionPaths } from './paths.ts';
@@ -241,6 +249,8 @@ export const startParts = async (
       const { trustBundle } = await broker.there;
       await sandbox.there;
       await writeFile(join(paths.etc, TRUST_FILE), trustBundle);
+      const truststore = javaTruststore(trustBundle, deps.clock.now());
+      await writeFile(join(paths.etc, JAVA_TRUST_FILE), truststore);
     },
   ]);
   signal.throwIfAborted();
