@@ -4,7 +4,9 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWatchSet, isWatchable, MAX_WATCHED_VALUES } from './fingerprint.ts';
 import { createWatchSearch, prepareWatched } from './process/watch-search.ts';
+import { forkProcess, type SpawnedProcess } from './spawn.ts';
 import { createTestAuthority } from './testing/certificates.ts';
+import { connectRelay } from './testing/relay.ts';
 import { createRig, listenTls, type Rig, type Upstream } from './testing/setup.ts';
 
 const VALUES = [
@@ -184,6 +186,7 @@ describe('a broker that watches', () => {
   let rig: Rig;
   let upstream: Upstream;
   const seen: string[] = [];
+  const children: SpawnedProcess[] = [];
   const [hidden = '', other = ''] = VALUES;
 
   beforeAll(async () => {
@@ -204,6 +207,13 @@ describe('a broker that watches', () => {
     rig = await createRig({
       authority,
       allow: ['api.test', '*.evil.test'],
+      start: {
+        spawn: (entry, env) => {
+          const child = forkProcess(entry, env);
+          children.push(child);
+          return child;
+        },
+      },
       program: { pid: 7, command: ['curl', '-d', `k=${hidden}`], ancestors: [['sh', '-c', other]] },
       resolve: [`api.test:443:127.0.0.1:${String(upstream.port)}`],
     });
@@ -286,5 +296,14 @@ describe('a broker that watches', () => {
       for (const form of [value, encodeURIComponent(value), Buffer.from(value).toString('hex')])
         expect(records).not.toContain(form);
     }
+  });
+
+  it('watches again at once when its process had to be started anew', async () => {
+    children.at(-1)?.kill();
+    await rig.until(() => rig.states.includes('up'), 'the new process');
+    const relay = await connectRelay(rig.folder);
+    await expect(relay.addressOf(`${VALUES[1] ?? ''}.evil.test`)).rejects.toThrow(/./);
+    expect(await relay.addressOf('www.evil.test')).toMatch(/^198\./);
+    relay.close();
   });
 });

@@ -9,7 +9,6 @@ import {
   type WatchSet,
 } from '../fingerprint.ts';
 import { afterBreak, isBreak } from './match-needle.ts';
-import { isMarked } from './needles.ts';
 import type { Hit, Search, SearchStep } from './search.ts';
 import {
   bytesOf,
@@ -25,9 +24,9 @@ import {
   WIDE,
 } from './spelling.ts';
 
-/** Fewest and most bits of the map that tells most bytes from the beginning of a watched value: small ones stay in the processor's cache. */
-const MIN_MAP_BITS = 13;
-const MAX_MAP_BITS = 17;
+/** Fewest and most bits of a place in the map that tells most bytes from the beginning of a watched value: small ones stay in the processor's cache. */
+const MIN_MAP_BITS = 12;
+const MAX_MAP_BITS = 16;
 /**
  * Bytes that are looked at again with the next chunk. Nothing is held back for the beginning of a
  * value, which cannot be told from any other bytes: its first ones may pass before the rest is caught.
@@ -39,6 +38,7 @@ export type Watched = {
   readonly table: Int32Array;
   /** The table as it leaves the window. */
   readonly leaving: Int32Array;
+  /** One for each place that the hash of a window leads to. */
   readonly map: Uint8Array;
   /** How far a hash is moved down to find its bit. */
   readonly mapShift: number;
@@ -54,13 +54,12 @@ export const prepareWatched = ({ key, prints, marks }: WatchSet, name: boolean):
   const table = windowTable(bytes);
   const byWindow = new Map<number, Fingerprint[]>();
   const list = prints.filter((print) => print.name === name);
-  const wanted = Math.ceil(Math.log2(list.length + 1)) + 6;
+  const wanted = Math.ceil(Math.log2(list.length + 1)) + 5;
   const mapBits = Math.min(MAX_MAP_BITS, Math.max(MIN_MAP_BITS, wanted));
   const mapShift = 32 - mapBits;
-  const map = new Uint8Array(1 << (mapBits - 3));
+  const map = new Uint8Array(1 << mapBits);
   for (const print of list) {
-    const bit = print.window >>> mapShift;
-    map[bit >> 3] = (map[bit >> 3] ?? 0) | (1 << (bit & 7));
+    map[print.window >>> mapShift] = 1;
     const there = byWindow.get(print.window);
     if (there === undefined) byWindow.set(print.window, [print]);
     else there.push(print);
@@ -157,9 +156,7 @@ const eachWindow = (
   if (length < WATCH_WINDOW_BYTES) return;
   let hash = windowHash(table, data) | 0;
   for (let at = WATCH_WINDOW_BYTES; ; at += 1) {
-    const bit = hash >>> mapShift;
-    if (((map[bit >>> 3] as number) & (1 << (bit & 7))) !== 0)
-      take(hash >>> 0, at - WATCH_WINDOW_BYTES);
+    if (map[hash >>> mapShift] === 1) take(hash >>> 0, at - WATCH_WINDOW_BYTES);
     if (at >= length) return;
     hash =
       ((hash << 1) | (hash >>> 31)) ^
@@ -219,7 +216,7 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
       hash = ((hash << 1) | (hash >>> 31)) ^ (table[bytes[index] ?? 0] ?? 0);
       if (index >= WATCH_WINDOW_BYTES) hash ^= leaving[bytes[index - WATCH_WINDOW_BYTES] ?? 0] ?? 0;
       const first = index - WATCH_WINDOW_BYTES + 1;
-      if (first >= 0 && isMarked(map, hash >>> mapShift)) tryAt(hash >>> 0, starts[first] ?? 0);
+      if (first >= 0 && map[hash >>> mapShift] === 1) tryAt(hash >>> 0, starts[first] ?? 0);
     }
   };
 
@@ -230,9 +227,19 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
       if (glanced < 0 && glanced !== UNSURE && glanced !== WIDE) continue;
       if (glanced >= 0 && inWindow[glanced] === 0 && !isBreak(glanced)) continue;
       const deepest = glanced === UNSURE ? MAX_LAYERS : 1;
+      let before = -1;
       for (let layers = 1; layers <= deepest; layers += 1) {
-        around(at, layers, false);
-        if (watched.wraps && (glanced === UNSURE || isBreak(glanced))) around(at, layers, true);
+        const read = readCharacter(data, at, layers, last);
+        if (read < 0 || read === before) continue;
+        before = read;
+        const value = valueOf(read);
+        const breaks = isBreak(value);
+        // What stands for a byte that no value begins with begins none, nor does it go on with one.
+        if (breaks ? !watched.wraps : value < 0x80 && inWindow[value] === 0 && !isEscape(value))
+          continue;
+        around(at, layers, breaks);
+        if (breaks || !watched.wraps) continue;
+        around(at, layers, true);
       }
     }
   }
