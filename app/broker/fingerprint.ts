@@ -85,30 +85,42 @@ export const createCheck = (key: Buffer): CheckOf => {
 const COMMON =
   /^(?:development|production|staging|testing|localhost|undefined|disabled|enabled|password|changeme|postgres|username|example.*|placeholder.*|your[-_ ].*|(?:change|replace)[-_ ]?me.*)$/i;
 const ADDRESS =
-  /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:\/[\w./~-]*)?$|^https?:\/\/localhost\b[^@]*$/i;
+  /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[\w-]+\.)+[a-z]{2,18}(?::\d+)?(?:\/[\w./~-]*)?$|^https?:\/\/localhost\b[^@]*$/i;
 const PATH = /^(?:~|\.{1,2})?\/[\w./@-]*$/;
 const MAIL = /^[^\s@:/]+@[^\s@:/]+\.[a-z]{2,}$/i;
+/** A variable or a template in place of a value. */
+const REFERENCE = /\$\{?\w+\}?|\$\(|\{\{|^<.*>$|^%\w+%$/;
+/** A part of an address or a path that opens what it names, as in a webhook's. */
+const LONG_TOKEN = /(?=[A-Za-z_-]*\d)[\w-]{20,}/;
+const WORDS = /^[a-z]+(?:[-_. ][a-z]+)*[.!?]?$/i;
+const INNER_CAPITALS = /[a-z][A-Z]|[A-Z]{2}[a-z]/;
+/** Longest run of words, without a space between, that is taken for a name. */
+const MAX_NAME_CHARS = 20;
+/** Versions, dates, times and lists of numbers. */
+const NUMBERS = /^v?[\d.:,TZ/ _+-]{1,64}$/;
 /** Fewest different characters of a value that is worth watching for. */
 const MIN_DIFFERENT_CHARS = 5;
 
+const isName = (value: string): boolean =>
+  ((ADDRESS.test(value) || PATH.test(value)) && !LONG_TOKEN.test(value)) || MAIL.test(value);
+
+const isWords = (value: string): boolean =>
+  WORDS.test(value) &&
+  (value.includes(' ') || (value.length < MAX_NAME_CHARS && !INNER_CAPITALS.test(value)));
+
 /**
- * Whether a value is worth watching for: long enough, of enough different characters, and neither a
- * plain word or number, nor an address, path or date that ordinary requests are full of.
+ * Whether a value is worth watching for: long enough, of enough different characters, and neither
+ * plain words or numbers, nor a reference, an address, a path or a date that ordinary requests are full of.
  */
-export const isWatchable = (value: string): boolean => {
-  if (value.length < MIN_WATCHED_CHARS || value.length > MAX_WATCHED_CHARS) return false;
-  if (new Set(value).size < MIN_DIFFERENT_CHARS) return false;
-  if (COMMON.test(value) || ADDRESS.test(value) || PATH.test(value) || MAIL.test(value))
-    return false;
-  // Words alone, versions, dates and short numbers.
-  if (
-    /^[a-z]+(?:[-_. ][a-z]+)*$/i.test(value) &&
-    value.length < 20 &&
-    !/[a-z][A-Z]|[A-Z]{2}[a-z]/.test(value)
-  )
-    return false;
-  return !/^v?[\d.:TZ/ _+-]{1,30}$/.test(value);
-};
+export const isWatchable = (value: string): boolean =>
+  value.length >= MIN_WATCHED_CHARS &&
+  value.length <= MAX_WATCHED_CHARS &&
+  new Set(value).size >= MIN_DIFFERENT_CHARS &&
+  !COMMON.test(value) &&
+  !REFERENCE.test(value) &&
+  !isName(value) &&
+  !isWords(value) &&
+  !NUMBERS.test(value);
 
 /** A value to watch for, and whose it is. */
 export type WatchedValue = { readonly value: string; readonly owner: WatchOwner };

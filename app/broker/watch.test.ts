@@ -135,6 +135,11 @@ describe('a search for watched values', () => {
 describe('what is worth watching for', () => {
   it.each([
     'true',
+    '${NPM_TOKEN}',
+    '{{ secret_value }}',
+    'My Great Application',
+    '127.0.0.1,10.0.0.1,10.0.0.2',
+    'http://localhost:3000,http://localhost:5173',
     'localhost',
     '3000',
     'development',
@@ -156,6 +161,7 @@ describe('what is worth watching for', () => {
   });
   it.each([
     'tok_7f3a9c2b',
+    'https://hooks.example.com/services/T01234567/B01234567/abcdefghij0123456789abcd',
     'hunter2hunter3',
     'postgres://app:s3cr3t@db.example.com/app',
     'sk-ant-api03-abcdefgh',

@@ -231,7 +231,10 @@ describe('connections that are not HTTP', () => {
 
     it.each([
       ['a broken ClientHello', '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00'],
-      ['a request behind three empty lines', '\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: raw.test:5000\r\n\r\n'],
+      [
+        'a request behind three empty lines',
+        '\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: raw.test:5000\r\n\r\n',
+      ],
       ['a request line with a blank at its end', 'GET / HTTP/1.1 \r\nHost: raw.test:5000\r\n\r\n'],
       ['a request without a version', 'GET /x\r\n'],
       ['a broken preface of HTTP/2', 'PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n'],
