@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestAuthority, type TestAuthority } from './testing/certificates.ts';
@@ -538,6 +539,33 @@ describe('HTTP/2', () => {
     socket.destroy();
     await own.close();
     await second.close();
+  });
+
+  it('resumes the TLS of servers that it verified', async () => {
+    const reused: boolean[] = [];
+    const server = await listenHttp2(authority, ['again.test'], echo.onStream);
+    server.server.on('session', (session: ServerHttp2Session) => {
+      reused.push((session.socket as TLSSocket).isSessionReused());
+    });
+    const own = await createRig({
+      authority,
+      allow: ['again.test'],
+      resolve: [`again.test:443:127.0.0.1:${String(server.port)}`],
+    });
+    for (const round of [1, 2]) {
+      const session = await connectHttp2(own, 'again.test');
+      const to = { ...base('/status'), ':authority': 'again.test' };
+      expect((await ask(session, to)).status).toBe(204);
+      for (const other of server.sessions) other.destroy();
+      await own.until(() => server.sessions.size === 0, `the end of round ${String(round)}`);
+      session.destroy();
+    }
+    const session = await connectHttp2(own, 'again.test');
+    await ask(session, { ...base('/status'), ':authority': 'again.test' });
+    expect(reused[0]).toBe(false);
+    expect(reused.slice(1)).toContain(true);
+    await own.close();
+    await server.close();
   });
 
   it('lets no secret into a record', () => {

@@ -13,7 +13,13 @@ export const MAX_COLLECTED_BYTES = 65_536;
 export type BodyPlan =
   | { readonly type: 'as-is' }
   /** Searched in passing; `encoding` is decoded first, `collect` waits for the end to tell the length. */
-  | { readonly type: 'scrub'; readonly encoding: string | undefined; readonly collect: boolean };
+  | {
+      readonly type: 'scrub';
+      readonly encoding: string | undefined;
+      readonly collect: boolean;
+      /** Replacements keep the length of what they stand for. */
+      readonly sameLength: boolean;
+    };
 
 export type AnswerPlan = {
   readonly headers: HeaderPairs;
@@ -22,6 +28,8 @@ export type AnswerPlan = {
   readonly hits: number;
 };
 
+/** Bodies of messages that count their own bytes, gRPC's and protobuf's: another length would break them. */
+const COUNTED = /^application\/(grpc|connect\+proto|x-protobuf|protobuf|vnd\.google\.protobuf)/i;
 const NO_BODY = new Set([204, 205, 304]);
 const WRITABLE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 /** Validators and digests of bytes that are no longer the ones sent. */
@@ -42,10 +50,6 @@ const scrubPairs = (
   scrubber: Scrubber,
   pairs: HeaderPairs,
 ): { pairs: HeaderPairs; hits: number } => {
-  // Nearly every section holds none: one search over all of it says so.
-  let all = '';
-  for (const [name, value] of pairs) all += `${name}\n${value}\n`;
-  if (scrubber.text(all).hits === 0) return { pairs, hits: 0 };
   // Nearly every header section holds none: one search over all of it says so.
   if (scrubber.text(pairs.flat().join('\0')).hits === 0) return { pairs, hits: 0 };
   let hits = 0;
@@ -119,9 +123,14 @@ export const planAnswer = (
   }
   const length = Number(value('content-length') ?? Number.NaN);
   // HTTP/2 frames what comes by itself: there is no length to wait for.
+  const sameLength = COUNTED.test(value('content-type') ?? '');
   const collect =
-    received.version === 'h1' && plain && scrubber.changesLength && length <= MAX_COLLECTED_BYTES;
-  const lengthHolds = plain && !scrubber.changesLength;
+    !sameLength &&
+    received.version === 'h1' &&
+    plain &&
+    scrubber.changesLength &&
+    length <= MAX_COLLECTED_BYTES;
+  const lengthHolds = plain && (sameLength || !scrubber.changesLength);
   const dropped = new Set<string>();
   if (!lengthHolds) dropped.add('content-length');
   if (!plain) {
@@ -130,6 +139,6 @@ export const planAnswer = (
   }
   return done(
     cleaned.pairs.filter(([name]) => !dropped.has(lowerName(name))),
-    { type: 'scrub', encoding: plain ? undefined : encoding, collect },
+    { type: 'scrub', encoding: plain ? undefined : encoding, collect, sameLength },
   );
 };

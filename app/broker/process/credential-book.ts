@@ -100,7 +100,7 @@ const withWatched = (granted: Scrubber, { texts }: Watching): Scrubber => ({
     const filled = wholeText(createWatchSearch(texts), clean.text);
     return { text: filled.text, hits: clean.hits + filled.hits };
   },
-  stream: () => chain(granted.stream(), createWatchSearch(texts)),
+  stream: (sameLength) => chain(granted.stream(sameLength), createWatchSearch(texts)),
 });
 
 const nameNeedles = (held: readonly HeldCredential[]): Needles =>

@@ -5,6 +5,7 @@ import type { Code } from '../../contract/index.ts';
 import type { CanonicalHost } from '../../policy/index.ts';
 import { isAddress } from '../../policy/index.ts';
 import type { JudgedRoute, Resolve } from './resolve.ts';
+import { createTlsSessions } from './tls-sessions.ts';
 
 /** How long one address may take to accept, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 10_000;
@@ -83,12 +84,19 @@ const isVerification = (code: string): boolean =>
     code,
   );
 
+/** Where a handshake's session comes from and goes to. */
+export type Resumption = {
+  readonly session: Buffer | undefined;
+  readonly keep: (session: Buffer) => void;
+};
+
 /** Verified TLS on a connection that is there already; `alpn` is what is offered in it. */
 export const startTls = (
   socket: Socket,
   host: CanonicalHost,
   secureContext: SecureContext,
   alpn: readonly string[],
+  resumption?: Resumption,
 ): Promise<{ readonly tls: TLSSocket } | { readonly failed: string }> =>
   new Promise((resolve) => {
     const tls = connectTls({
@@ -99,7 +107,17 @@ export const startTls = (
       ALPNProtocols: [...alpn],
       minVersion: 'TLSv1.2',
       rejectUnauthorized: true,
+      ...(resumption?.session === undefined ? {} : { session: resumption.session }),
     });
+    // TLS 1.2 tells it before the server is verified, TLS 1.3 after.
+    let early: Buffer | undefined;
+    let verified = false;
+    if (resumption !== undefined) {
+      tls.on('session', (session: Buffer) => {
+        if (verified) resumption.keep(session);
+        else early = session;
+      });
+    }
     const onError = (thrown: unknown): void => {
       tls.destroy();
       socket.destroy();
@@ -111,6 +129,8 @@ export const startTls = (
     tls.once('error', onError);
     tls.once('close', onClose);
     tls.once('secureConnect', () => {
+      verified = true;
+      if (early !== undefined) resumption?.keep(early);
       tls.setTimeout(0);
       tls.removeListener('timeout', onTimeout);
       tls.removeListener('close', onClose);
@@ -151,9 +171,9 @@ export type Dial = (
   alpn?: readonly string[],
 ) => Promise<Result<Dialled, DialFailure>>;
 
-export const createDial =
-  (clock: Clock, resolve: Resolve, secureContext: SecureContext): Dial =>
-  async (to, alpn = HTTP1_ONLY) => {
+export const createDial = (clock: Clock, resolve: Resolve, secureContext: SecureContext): Dial => {
+  const sessions = createTlsSessions();
+  return async (to, alpn = HTTP1_ONLY) => {
     const route = await resolve(to.host, to.port);
     if (!route.ok) return route;
     const dialled = await dialTcp(clock, route.value);
@@ -166,7 +186,11 @@ export const createDial =
       };
     }
     if (!to.tls) return ok(dialled);
-    const secured = await startTls(dialled.socket, to.host, secureContext, alpn);
+    const key = `${to.host}:${String(to.port)} ${alpn.join()}`;
+    const secured = await startTls(dialled.socket, to.host, secureContext, alpn, {
+      session: sessions.take(key),
+      keep: (session) => sessions.keep(key, session),
+    });
     if ('tls' in secured) {
       const { tls } = secured;
       const protocol = tls.alpnProtocol === false ? {} : { protocol: tls.alpnProtocol ?? '' };
@@ -175,3 +199,4 @@ export const createDial =
     const error = tlsFailure(to.host, secured.failed);
     return { ok: false, error: { ...error, address: dialled.address } };
   };
+};

@@ -205,8 +205,8 @@ export const forward = (
     if (!over) endAnswer(scrubber, trailers, body);
   };
 
-  const scrubStep = (scrubber: Scrubber): Step => {
-    const search = scrubber.stream();
+  const scrubStep = (scrubber: Scrubber, sameLength: boolean): Step => {
+    const search = scrubber.stream(sameLength);
     const take = ({ out, hits }: ReturnType<typeof search.push>): readonly Buffer[] => {
       scrubbed += hits.length;
       for (const part of out) bytesIn += part.length;
@@ -299,7 +299,7 @@ export const forward = (
     const source = decoded(answer, body.type === 'scrub' ? body.encoding : undefined);
     const step =
       body.type === 'scrub'
-        ? scrubStep(scrubber)
+        ? scrubStep(scrubber, body.sameLength)
         : countingStep((bytes) => {
             bytesIn += bytes;
           });

@@ -10,7 +10,8 @@ export type Scrubber = {
   readonly changesLength: boolean;
   /** Scrubs a short text, such as a header value (latin1, as Node hands it over) or a path. */
   readonly text: (value: string) => { readonly text: string; readonly hits: number };
-  readonly stream: () => Search;
+  /** `sameLength` where the bytes are counted by something around them, such as a message's length. */
+  readonly stream: (sameLength?: boolean) => Search;
   /** All that is looked for as bytes; never for a log. */
   readonly needles: readonly Needle[];
 };
@@ -34,7 +35,7 @@ export const createScrubber = (pairs: readonly ScrubPair[]): Scrubber => {
         hits: first.hits.length + rest.hits.length,
       };
     },
-    stream: () => createSearch(needles),
+    stream: (sameLength) => createSearch(needles, sameLength),
     needles: needles.list,
   };
 };

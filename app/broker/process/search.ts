@@ -76,7 +76,16 @@ const findAll = (needles: Needles, data: Buffer, last: boolean): readonly Found[
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
-export const createSearch = (needles: Needles): Search => {
+/** Fills what is short of a length, where lengths have to hold. */
+const FILLER = '*';
+
+const fitted = (replacement: Buffer, length: number): Buffer =>
+  replacement.length >= length
+    ? replacement.subarray(0, length)
+    : Buffer.concat([replacement, Buffer.alloc(length - replacement.length, FILLER)]);
+
+/** `sameLength`: what is put in is as long as what it stands for, because something around it counts bytes. */
+export const createSearch = (needles: Needles, sameLength = false): Search => {
   /** What has gone out already, but may turn out to be the first letters of a wrapped secret. */
   let gone = NOTHING;
   let pending = NOTHING;
@@ -108,7 +117,8 @@ export const createSearch = (needles: Needles): Search => {
         break;
       }
       if (start > at) out.push(data.subarray(at, start));
-      const replacement = found.needle.replace(data.subarray(start, found.end));
+      const own = found.needle.replace(data.subarray(start, found.end));
+      const replacement = sameLength ? fitted(own, found.end - start) : own;
       const rest = replacement.subarray(Math.max(0, sent - start));
       if (rest.length > 0) out.push(rest);
       hits.push({ owner: found.needle.owner });
