@@ -251,16 +251,33 @@ const glanceHex = (data: Buffer, at: number, count: number): number => {
   return number;
 };
 
-const isWord = (data: Buffer, at: number, word: readonly number[]): boolean =>
-  word.every((byte, index) => data[at + index] === byte);
+const isWord = (data: Buffer, at: number, word: readonly number[]): boolean => {
+  for (let index = 0; index < word.length; index += 1)
+    if (data[at + index] !== word[index]) return false;
+  return true;
+};
 
-const COMMON: readonly (readonly [word: readonly number[], value: number])[] = Object.entries({
-  'lt;': '<',
-  'gt;': '>',
-  'quot;': '"',
-  '#39;': "'",
-  '#34;': '"',
-}).map(([word, character]) => [Array.from(Buffer.from(word)), character.charCodeAt(0)]);
+/** Whether what stands behind an ampersand that was escaped itself may be a reference in another layer. */
+const goesOn = (data: Buffer, from: number): boolean => {
+  for (let at = from; at <= from + MAX_NAME_CHARS; at += 1) {
+    const byte = data[at];
+    if (byte === undefined || byte === HASH || byte === SEMICOLON || isEscape(byte)) return true;
+    if ((byte | 0x20) < 0x61 || (byte | 0x20) > 0x7a) return false;
+  }
+  return false;
+};
+
+const COMMON: readonly { readonly word: readonly number[]; readonly value: number }[] =
+  Object.entries({
+    'lt;': '<',
+    'gt;': '>',
+    'quot;': '"',
+    '#39;': "'",
+    '#34;': '"',
+  }).map(([word, character]) => ({
+    word: Array.from(Buffer.from(word)),
+    value: character.charCodeAt(0),
+  }));
 const AMP: readonly number[] = Array.from(Buffer.from('amp;'));
 
 /**
@@ -272,11 +289,8 @@ export const glance = (data: Buffer, at: number): number => {
   if (next === undefined || isEscape(next)) return UNSURE;
   const byte = data[at];
   if (byte === AMPERSAND) {
-    for (const [word, value] of COMMON) if (isWord(data, at + 1, word)) return value;
-    const after = data[at + 5];
-    // What follows may make it an escape of another layer.
-    const single = after !== undefined && after < 0x30 && after !== HASH && !isEscape(after);
-    if (single && isWord(data, at + 1, AMP)) return AMPERSAND;
+    for (const { word, value } of COMMON) if (isWord(data, at + 1, word)) return value;
+    if (isWord(data, at + 1, AMP)) return goesOn(data, at + 5) ? UNSURE : AMPERSAND;
     const begins = next === HASH || ((next | 0x20) >= 0x61 && (next | 0x20) <= 0x7a);
     return begins ? UNSURE : NO_ESCAPE;
   }
