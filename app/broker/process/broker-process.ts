@@ -80,7 +80,18 @@ export const runBroker = async (
   });
   const leaves = await createLeafCache(spec.authority, clock.now);
   const policy = spec.network;
-  const wires = createWires({ clock, policy, zone, leaves, book, exchanges, dial, upstreamTrust });
+  const native = createNativeSockets();
+  const wires = createWires({
+    clock,
+    policy,
+    zone,
+    leaves,
+    book,
+    exchanges,
+    dial,
+    upstreamTrust,
+    native,
+  });
   const intercept = createIntercept({
     clock,
     policy,
@@ -101,7 +112,6 @@ export const runBroker = async (
     routes: wires.routes,
     patience: wires.patience,
   });
-  const native = createNativeSockets();
   const link = createLink({
     clock,
     native,

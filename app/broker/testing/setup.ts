@@ -130,6 +130,8 @@ export type Rig = {
   /** The egress records so far, after those under way have been written. */
   readonly egress: (count: number) => Promise<EgressDraft[]>;
   readonly until: (test: () => boolean, what: string) => Promise<void>;
+  /** A new relay, as a gateway makes one after the broker process has come back. */
+  readonly relink: () => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -251,7 +253,7 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
       new AbortController().signal,
     ),
   );
-  const relay = await connectRelay(folder);
+  let relay = await connectRelay(folder);
   const tls: Rig['tls'] = async (host, { port = 443, servername, address, alpn } = {}) => {
     const to = address ?? (await relay.addressOf(host));
     const stream = relay.open(`${to}:${String(port)}`);
@@ -270,7 +272,9 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
   };
   const rig: Rig = {
     broker,
-    relay,
+    get relay() {
+      return relay;
+    },
     folder,
     grants,
     events,
@@ -298,6 +302,10 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
       return egressIn(events);
     },
     until,
+    relink: async () => {
+      relay.close();
+      relay = await connectRelay(folder);
+    },
     close: async () => {
       relay.close();
       await scope.close();

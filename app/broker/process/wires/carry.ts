@@ -1,11 +1,15 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Program } from '../../../contract/index.ts';
 import { failure, type Clock } from '../../../kit/index.ts';
+import { breakUnlessEnded } from '../captured-socket.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import type { DialFailure } from '../dial.ts';
 import type { Exchange, Exchanges } from '../exchange.ts';
 import type { Destination } from '../inject.ts';
 import { caught } from '../judge-request.ts';
+import type { NativeSockets } from '../native-sockets.ts';
 import type { Hit } from '../search.ts';
 import type { Refusal } from '../refuse.ts';
 import { resetSocket, splice } from './splice.ts';
@@ -17,6 +21,7 @@ export type CarryDeps = {
   readonly clock: Clock;
   readonly book: CredentialBook;
   readonly exchanges: Exchanges;
+  readonly native: NativeSockets;
 };
 
 /** A connection whose other end is dialled: what is left is to join the two. */
@@ -33,7 +38,7 @@ export type Carried = {
 /** Joins both ends until they are over; the exchange is told what became of it, and finished. */
 export type Carry = (carried: Carried) => Promise<void>;
 
-export const createCarry = ({ clock, book, exchanges }: CarryDeps): Carry => {
+export const createCarry = ({ clock, book, exchanges, native }: CarryDeps): Carry => {
   const leaving = ({ to, program }: Carried, hit: Hit): Refusal => {
     const found = book.findingOf(hit);
     return found === undefined
@@ -43,6 +48,10 @@ export const createCarry = ({ clock, book, exchanges }: CarryDeps): Carry => {
 
   return async (carried) => {
     const { inside, outside, to, exchange, readable } = carried;
+    // Without a protocol to tell it by, what this process's end cuts short must not look whole to the server.
+    if (outside instanceof Socket && !(outside instanceof TLSSocket)) {
+      breakUnlessEnded(native, outside);
+    }
     const scrubber = book.scrubber();
     const { end, bytesOut, bytesIn } = await splice({
       clock,

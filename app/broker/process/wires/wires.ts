@@ -8,6 +8,7 @@ import type { Dial } from '../dial.ts';
 import type { DnsZone } from '../dns-zone.ts';
 import type { Exchanges } from '../exchange.ts';
 import type { LeafCache } from '../leaf-cache.ts';
+import type { NativeSockets } from '../native-sockets.ts';
 import { createCarry } from './carry.ts';
 import { createPassThrough } from './pass-through.ts';
 import { createPostgresClient } from './postgres-client.ts';
@@ -25,14 +26,15 @@ export type WiresDeps = {
   readonly exchanges: Exchanges;
   readonly dial: Dial;
   readonly upstreamTrust: SecureContext;
+  readonly native: NativeSockets;
 };
 
 /** Everything that a captured connection may be beside HTTP over it, in the order in which it is asked. */
 export const createWires = (
   deps: WiresDeps,
 ): { readonly routes: readonly ConnectionRoute[]; readonly patience: Patience } => {
-  const { clock, policy, zone, leaves, book, exchanges, dial, upstreamTrust } = deps;
-  const carry = createCarry({ clock, book, exchanges });
+  const { clock, policy, zone, leaves, book, exchanges, dial, upstreamTrust, native } = deps;
+  const carry = createCarry({ clock, book, exchanges, native });
   const postgres = createPostgres({
     clock,
     book,
