@@ -21,6 +21,21 @@ const http = (client: string, protocol: WireProtocol, login = 'Bearer'): Claim =
   echo: 'replaced',
 });
 
+const packages = (client: string, protocol: WireProtocol, login: string): Claim => ({
+  client,
+  family: 'packages',
+  login,
+  protocol,
+  echo: 'replaced',
+});
+
+const service = (
+  client: string,
+  protocol: WireProtocol,
+  login: string,
+  echo: Claim['echo'] = 'replaced',
+): Claim => ({ client, family: 'services', login, protocol, echo });
+
 /** Every client of the matrix. */
 export const CLAIMS = [
   http('curl', 'h2'),
@@ -38,6 +53,15 @@ export const CLAIMS = [
   http('Java HttpClient', 'h2'),
   http('ws', 'ws', 'Bearer, in the handshake'),
   http('Node WebSocket', 'ws', 'subprotocol, in the handshake'),
+  packages('git', 'h2', 'Basic, from its helper'),
+  packages('npm', 'h1', 'Bearer'),
+  packages('pip', 'h1', 'Basic'),
+  packages('cargo', 'h2', 'token'),
+  packages('go', 'h2', 'Basic'),
+  packages('apt', 'h1', 'Basic'),
+  service('@grpc/grpc-js', 'h2', 'Bearer, in metadata'),
+  service('Python grpcio', 'h2', 'Bearer, in metadata'),
+  service('psql', 'tcp', 'SCRAM, on the broker’s side', 'cut'),
 ] as const satisfies readonly Claim[];
 
 export type ClientName = (typeof CLAIMS)[number]['client'];

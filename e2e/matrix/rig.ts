@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { AssistantName, TimelineEvent } from '../../app/contract/index.ts';
+import { findEngine } from '../../app/engine/index.ts';
 import { createScope, Secret, unwrap, type Closable, type Scope } from '../../app/kit/index.ts';
 import { createTestFolder } from '../fixtures/folder.ts';
 import { startTestHost } from '../fixtures/host.ts';
@@ -34,6 +35,8 @@ export type Surroundings = {
   readonly authority: TestAuthority;
   /** Closed with the matrix. */
   readonly scope: Scope;
+  /** Id of the sandbox's plain image, built where it is not there. */
+  readonly baseImage: () => Promise<string>;
 };
 
 /** Where the session's hosts lead: `HOST:PORT` to a port of this machine's loopback. */
@@ -69,20 +72,28 @@ export const openMatrix = async (
   const outer = createScope('matrix');
   const images =
     assistant === 'shell' ? { imagesFolder: imagesWithClients(outer), shellImage: 'clients' } : {};
-  const { host, scope } = await startTestHost({}, images);
+  const { host, scope, env } = await startTestHost({}, images);
   outer.defer(() => scope.close());
   const authority = await createTestAuthority();
   const files = scope.use(createTestFolder('gbx-ca-'));
   files.write({ 'ca.pem': authority.certificate });
-  const { lent, routes } = await arrange({ authority, scope });
-  for (const { name, kind, host: at, secret, env } of lent) {
+  const { lent, routes } = await arrange({
+    authority,
+    scope,
+    baseImage: async () => {
+      const options = { installId: 'images', env, imagesFolder: IMAGES };
+      const engine = unwrap(await findEngine(options, scope));
+      return unwrap(await engine.ensureImages('shell', () => undefined, scope.signal)).sandbox;
+    },
+  });
+  for (const { name, kind, host: at, secret, env: variable } of lent) {
     unwrap(
       await host.vault.add({
         name,
         kind,
         hosts: [at],
         secret: new Secret(secret),
-        ...(env === undefined ? {} : { env }),
+        ...(variable === undefined ? {} : { env: variable }),
       }),
     );
   }

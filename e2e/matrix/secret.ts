@@ -1,8 +1,12 @@
+/** The user name that goes with a secret in Basic logins. */
+export const USER = 'matrix';
+
 /** A secret in the shapes in which careless servers say it back. */
 export const shapesOf = (secret: string): Readonly<Record<string, string>> => ({
   plain: secret,
   base64: Buffer.from(secret).toString('base64'),
   base64url: Buffer.from(secret).toString('base64url'),
+  basic: Buffer.from(`${USER}:${secret}`).toString('base64'),
   percent: encodeURIComponent(secret),
   hexadecimal: Buffer.from(secret).toString('hex'),
   json: Array.from(

@@ -28,8 +28,9 @@ export type AnswerPlan = {
   readonly hits: number;
 };
 
-/** Bodies of messages that count their own bytes, gRPC's and protobuf's: another length would break them. */
-const COUNTED = /^application\/(grpc|connect\+proto|x-protobuf|protobuf|vnd\.google\.protobuf)/i;
+/** Bodies of messages that count their own bytes, gRPC's, protobuf's and git's: another length would break them. */
+const COUNTED =
+  /^application\/(grpc|connect\+proto|x-protobuf|protobuf|vnd\.google\.protobuf|x-git-|(x-|vnd\.)?msgpack|cbor)/i;
 const NO_BODY = new Set([204, 205, 304]);
 const WRITABLE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 /** Validators and digests of bytes that are no longer the ones sent. */

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startGrpcEcho, type GrpcEcho } from '../upstreams/grpc-echo.ts';
+import { buildPostgresImage, startPostgres } from '../upstreams/postgres.ts';
+import { claimOf } from './claims.ts';
+import { openMatrix, type Matrix } from './rig.ts';
+import { findInside, shapesIn } from './secret.ts';
+
+const GRPC = 'grpc.matrix.test';
+const DATABASE = 'db.matrix.test';
+const TOKEN = 'real/matrix+grpc~token-93ab11';
+const PASSWORD = 'real-matrix-database-password-6b1f6f';
+
+let matrix: Matrix;
+let grpc: GrpcEcho;
+
+beforeAll(async () => {
+  matrix = await openMatrix(async ({ authority, scope, baseImage }) => {
+    grpc = scope.use(await startGrpcEcho(await authority.issue([GRPC]), TOKEN));
+    const database = scope.use(
+      await startPostgres({
+        image: buildPostgresImage(await baseImage()),
+        identity: await authority.issue([DATABASE]),
+        password: PASSWORD,
+        encrypted: true,
+      }),
+    );
+    return {
+      lent: [
+        { name: 'grpc', kind: 'bearer', host: `${GRPC}:443`, secret: TOKEN, env: 'MATRIX_TOKEN' },
+        { name: 'database', kind: 'postgres', host: `${DATABASE}:5432`, secret: PASSWORD },
+      ],
+      routes: { [`${GRPC}:443`]: grpc.port, [`${DATABASE}:5432`]: database.port },
+    };
+  });
+});
+afterAll(async () => {
+  await matrix.close();
+});
+
+describe('gRPC clients in a real sandbox', () => {
+  it.each([
+    { client: '@grpc/grpc-js', script: 'node /opt/clients/grpc.mjs', program: 'grpc.mjs' },
+    {
+      client: 'Python grpcio',
+      script: 'python3 /opt/clients/grpc_client.py',
+      program: 'grpc_client',
+    },
+  ] as const)(
+    '$client: unary, streams both ways, trailers',
+    async ({ client, script, program }) => {
+      const from = grpc.seen.length;
+      const ran = await matrix.inside.run(`${script} ${GRPC}:443`);
+      const said = ran.stdout + ran.stderr;
+      const placeholder = (await matrix.inside.run('printf %s "$MATRIX_TOKEN"')).stdout;
+      expect(said).toMatch(/unary one from .*, still in one message/);
+      for (const message of ['1', '2', '3']) {
+        expect(said).toContain(`both message ${message} from `);
+      }
+      expect(said).toMatch(/unary trailers .*x-trailer/);
+      expect(said).toMatch(/both trailers .*x-trailer/);
+      expect(ran.status).toBe(0);
+      const arrived = grpc.seen.slice(from);
+      expect(arrived.toSorted((a, b) => a.path.localeCompare(b.path))).toEqual([
+        { path: '/matrix.Echo/Both', authorization: `Bearer ${TOKEN}` },
+        { path: '/matrix.Echo/Unary', authorization: `Bearer ${TOKEN}` },
+      ]);
+      expect(shapesIn(said, TOKEN)).toEqual([]);
+      // In metadata, and in the trailers of both calls.
+      expect(said.split(`Bearer ${placeholder}`).length).toBeGreaterThan(3);
+      const records = (await matrix.egress()).filter((event) =>
+        JSON.stringify(event.program?.command).includes(program),
+      );
+      expect(records).toHaveLength(2);
+      expect(new Set(records.map(({ path }) => path))).toEqual(
+        new Set(arrived.map(({ path }) => path)),
+      );
+      for (const record of records) {
+        expect(record).toMatchObject({
+          host: GRPC,
+          verdict: 'allowed',
+          credential: 'grpc',
+          protocol: claimOf(client).protocol,
+          status: 200,
+        });
+        expect(record.scrubbed).toBeGreaterThan(2);
+      }
+    },
+  );
+});
+
+describe('psql in a real sandbox', () => {
+  const psql = (sql: string) =>
+    matrix.inside.run(
+      `PGSSLMODE=verify-full PGSSLROOTCERT=$SSL_CERT_FILE psql -h ${DATABASE} -U scram_user -d postgres -X -A -t -c ${JSON.stringify(sql)}`,
+    );
+
+  it('logs in; a result with the password is cut off before it', async () => {
+    const { client, protocol, echo } = { ...claimOf('psql') };
+    const ran = await psql(
+      'SELECT current_user, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
+    );
+    expect(ran.stderr).toBe('');
+    expect(ran.stdout.trim()).toBe('scram_user|t');
+    const careless = await psql('TABLE careless');
+    expect(careless.status).not.toBe(0);
+    expect(shapesIn(careless.stdout + careless.stderr, PASSWORD)).toEqual([]);
+    expect(echo).toBe('cut');
+    const records = (await matrix.egress()).filter(({ host }) => host === DATABASE);
+    expect(records).toHaveLength(2);
+    for (const record of records) {
+      expect(record).toMatchObject({ credential: 'database', protocol });
+      expect(JSON.stringify(record.program?.command)).toContain(client);
+    }
+    expect(records[0]).toMatchObject({ verdict: 'allowed' });
+    expect(records[1]).toMatchObject({ code: 'scrub.cut', scrubbed: 1 });
+  });
+
+  it('neither secret is anywhere inside', async () => {
+    const { stdout } = await matrix.inside.run(findInside([TOKEN, PASSWORD]));
+    expect(stdout.trim()).toBe('found: []');
+  });
+});
