@@ -41,6 +41,8 @@ export const sendRefusal = (clock: Clock, response: ServerResponse, refusal: Ref
   request.resume();
 };
 
+/** Largest body that is written as text together with its head, in bytes. */
+const MAX_JOINED_BYTES = 16_384;
 const BODILESS_STATUS = new Set([204, 205, 304]);
 
 /** Pairs as Node takes them, without a trailer announcement that the framing leaves no room for. */
@@ -99,7 +101,10 @@ export const http1Caller = (
   end: (trailers, last) => {
     if (trailers.length > 0)
       response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
-    response.end(last);
+    // A short text goes out in one piece with its head; as bytes the two would be put together again and again.
+    if (last !== undefined && last.length <= MAX_JOINED_BYTES)
+      response.end(last.toString('latin1'), 'latin1');
+    else response.end(last);
   },
   upgrade: (headers) => {
     if (raw === undefined) throw new Error('the request asked for no other protocol');

@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
 import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
 import { planAnswer, planTrailers, withoutDigests, type AnswerPlan } from './answer.ts';
-import { createDecoder, parseCodings } from './content-decoding.ts';
+import { decodedBody, scrubbing, scrubWhole, searching } from './body-steps.ts';
 import { callHeaders, changedFields } from './call-headers.ts';
 import type { CredentialBook, Finding } from './credential-book.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
@@ -27,6 +26,7 @@ import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
 import { fieldOf, lowerName } from './field-name.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Scrubber } from './scrub.ts';
+import type { Hit } from './search.ts';
 import { grantCovers } from './trip.ts';
 import type { Upgrade, UpgradedEnd, UpgradeRequest } from './upgrade.ts';
 
@@ -179,19 +179,8 @@ export const forward = (
     parts: readonly Buffer[],
     trailers: HeaderPairs,
   ): void => {
-    const search = scrubber.stream();
-    const out: Buffer[] = [];
-    let hits = 0;
-    for (const part of parts) {
-      const step = search.push(part);
-      out.push(...step.out);
-      hits += step.hits.length;
-    }
-    const rest = search.end();
-    out.push(...rest.out);
-    hits += rest.hits.length;
+    const { body, hits } = scrubWhole(scrubber.stream(), parts);
     scrubbed += hits;
-    const body = out.length === 1 && out[0] !== undefined ? out[0] : Buffer.concat(out);
     bytesIn += body.length;
     const headers = (hits > 0 ? withoutDigests(plan.headers) : plan.headers).filter(
       ([name]) => lowerName(name) !== 'content-length',
@@ -205,33 +194,11 @@ export const forward = (
     if (!over) endAnswer(scrubber, trailers, body);
   };
 
-  const scrubStep = (scrubber: Scrubber, sameLength: boolean): Step => {
-    const search = scrubber.stream(sameLength);
-    const take = ({ out, hits }: ReturnType<typeof search.push>): readonly Buffer[] => {
-      scrubbed += hits.length;
-      for (const part of out) bytesIn += part.length;
-      return out;
-    };
-    return { push: (chunk) => take(search.push(chunk)), end: () => take(search.end()) };
-  };
-
-  const decoded = (answer: ServerAnswer, encoding: string | undefined): Readable => {
-    const codings = parseCodings(encoding);
-    if (codings === undefined || codings.length === 0) return answer.body;
-    const decoder = createDecoder(codings);
-    // A source that breaks off must break what reads the decoder, and the other way round.
-    answer.body.once('close', () => {
-      if (!answer.body.readableEnded) decoder.destroy();
-    });
-    answer.body.pipe(decoder);
-    return decoder;
-  };
-
   const holdAnswer = async (answer: ServerAnswer, plan: AnswerPlan): Promise<void> => {
     if (outgoing.answer.type !== 'hold') return;
     const { maxBytes, release } = outgoing.answer;
     const encoding = plan.body.type === 'scrub' ? plan.body.encoding : undefined;
-    const gathered = await gather(decoded(answer, encoding), maxBytes);
+    const gathered = await gather(decodedBody(answer.body, encoding), maxBytes);
     if (over) return;
     if (gathered.type === 'broke') {
       broke();
@@ -296,10 +263,13 @@ export const forward = (
       pump(answer.body, caller.sink, collect, { ended, broke: answerBroke(answer) });
       return;
     }
-    const source = decoded(answer, body.type === 'scrub' ? body.encoding : undefined);
+    const source = decodedBody(answer.body, body.type === 'scrub' ? body.encoding : undefined);
     const step =
       body.type === 'scrub'
-        ? scrubStep(scrubber, body.sameLength)
+        ? scrubbing(scrubber.stream(body.sameLength), (bytes, hits) => {
+            bytesIn += bytes;
+            scrubbed += hits;
+          })
         : countingStep((bytes) => {
             bytesIn += bytes;
           });
@@ -356,27 +326,19 @@ export const forward = (
   const readable = (): boolean =>
     deps.book.held().some(({ grant }) => grantCovers(grant, to.host, to.port));
 
-  const searchStep = (): Step => {
-    const search = deps.book.bodyTrip();
-    const take = ({ out, hits }: ReturnType<typeof search.push>): readonly Buffer[] | undefined => {
-      const [hit] = hits;
-      const found = hit === undefined ? undefined : deps.book.findingOf(hit);
-      if (found !== undefined) {
-        onTrip(found, 'the body');
-        return undefined;
-      }
-      for (const part of out) bytesOut += part.length;
-      return out;
+  const uploadStep = (): Step => {
+    const count = (bytes: number): void => {
+      bytesOut += bytes;
     };
-    return { push: (chunk) => take(search.push(chunk)), end: () => take(search.end()) };
+    const { book } = deps;
+    if (!book.watches()) return countingStep(count);
+    const stops = (hit: Hit): boolean => {
+      const found = book.findingOf(hit);
+      if (found !== undefined) onTrip(found, 'the body');
+      return found !== undefined;
+    };
+    return searching(book.bodyTrip(), stops, count);
   };
-
-  const uploadStep = (): Step =>
-    deps.book.watches()
-      ? searchStep()
-      : countingStep((bytes) => {
-          bytesOut += bytes;
-        });
 
   const finishUpload = (body: CallBody): void => {
     // It broke off and only looks ended: the program's own end follows and tells the server.
