@@ -14,6 +14,8 @@ import {
 } from './testing/http2.ts';
 import { createRig, listenTls, SECRET, type Rig, type Upstream } from './testing/setup.ts';
 
+const BODY_SECRET = 'a-longer-secret-that-goes-into-bodies-0123456789';
+
 type Seen = { readonly raw: readonly string[]; body: Buffer; trailers: readonly string[] };
 
 /** An upstream that does what the path says and remembers what it saw. */
@@ -174,7 +176,10 @@ describe('HTTP/2', () => {
         `api.test:80:127.0.0.1:${String(clear.port)}`,
         'nothing.test:443:127.0.0.1:1',
       ],
-      grants: [{ kind: 'anthropic', hosts: ['api.test'] }],
+      grants: [
+        { kind: 'anthropic', hosts: ['api.test'] },
+        { kind: 'json:/login/key', hosts: ['api.test'], secret: BODY_SECRET },
+      ],
     });
   });
   afterAll(async () => {
@@ -251,6 +256,25 @@ describe('HTTP/2', () => {
     session.close();
   });
 
+  it('holds a body that a credential goes into, and sends it with its new length', async () => {
+    const session = await open();
+    const key = rig.grants[1]?.placeholder ?? '';
+    const json = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ login: { key } });
+    const sized = { ...json, 'content-length': String(Buffer.byteLength(body)) };
+    const answer = await ask(session, base('/', sized, 'POST'), body);
+    const sent = last().body.toString();
+    expect(JSON.parse(sent)).toEqual({ login: { key: BODY_SECRET } });
+    expect(field('content-length')).toBe(String(sent.length));
+    expect(JSON.parse(answer.text)).toEqual({ login: { key } });
+    // The same without a length told beforehand, and at a place where it may not go.
+    await ask(session, base('/', json, 'POST'), body);
+    expect(field('content-length')).toBe(String(sent.length));
+    const astray = await ask(session, base('/', json, 'POST'), JSON.stringify({ key }));
+    expect([astray.status, astray.headers['glovebox-code']]).toEqual([403, 'grant.wrong-place']);
+    session.close();
+  });
+
   it('passes trailers-only answers on as such', async () => {
     const session = await open();
     const stream = session.request(base('/trailers-only', {}, 'POST'), { endStream: false });
@@ -266,7 +290,9 @@ describe('HTTP/2', () => {
 
   it('carries both directions at once, each to its own end', async () => {
     const session = await open();
-    const stream = session.request(base('/chat', {}, 'POST'), { endStream: false });
+    const stream = session.request(base('/chat', { 'content-type': 'application/grpc' }, 'POST'), {
+      endStream: false,
+    });
     const answered = answerOf(stream);
     const heard: string[] = [];
     stream.on('data', (part: Buffer) => heard.push(part.toString()));
