@@ -3,6 +3,16 @@ import { createDecoder, parseCodings } from './content-decoding.ts';
 import type { Step } from './pump.ts';
 import type { Hit, Search, SearchStep } from './search.ts';
 
+const stepOf = (
+  search: Search,
+  take: (step: SearchStep) => readonly Buffer[] | undefined,
+): Step => ({
+  push: (chunk) => take(search.push(chunk)),
+  end: () => take(search.end()),
+  holds: () => search.holds?.() === true,
+  pause: () => take(search.pause?.() ?? { out: [], hits: [] }),
+});
+
 /** Passes a body on with what was found replaced; tells how many bytes went on and how much was found. */
 export const scrubbing = (search: Search, count: (bytes: number, hits: number) => void): Step => {
   const take = ({ out, hits }: SearchStep): readonly Buffer[] => {
@@ -11,7 +21,7 @@ export const scrubbing = (search: Search, count: (bytes: number, hits: number) =
     count(bytes, hits.length);
     return out;
   };
-  return { push: (chunk) => take(search.push(chunk)), end: () => take(search.end()) };
+  return stepOf(search, take);
 };
 
 /** Passes a body on until something is found in it that `stops`; of the chunk that completes it nothing goes on. */
@@ -28,7 +38,7 @@ export const searching = (
     count(bytes);
     return out;
   };
-  return { push: (chunk) => take(search.push(chunk)), end: () => take(search.end()) };
+  return stepOf(search, take);
 };
 
 /** Scrubs a body that is whole. */

@@ -79,6 +79,8 @@ const chain = (first: Search, second: Search): Search => {
   return {
     push: (chunk) => join(first.push(chunk), false),
     end: () => join(first.end(), true),
+    holds: () => first.holds?.() === true,
+    pause: () => join(first.pause?.() ?? { out: [], hits: [] }, false),
   };
 };
 

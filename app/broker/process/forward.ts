@@ -32,6 +32,8 @@ import type { Upgrade, UpgradedEnd, UpgradeRequest } from './upgrade.ts';
 
 /** How long a program that waits for leave to send its body waits at most before we give it, in milliseconds. */
 export const CONTINUE_MS = 5000;
+/** How long a body may pause before the few bytes that may begin a secret go on, in milliseconds. */
+export const PAUSE_MS = 10;
 /** How often a request that no server has begun on is sent again. */
 export const MAX_RESENDS = 2;
 
@@ -89,6 +91,8 @@ export const forward = (
   let bytesOut = 0;
   let bytesIn = 0;
   let scrubbed = 0;
+
+  const later = (task: () => void): (() => void) => deps.clock.after(PAUSE_MS, task);
 
   const finish = (): void => {
     if (over) return;
@@ -260,7 +264,7 @@ export const forward = (
       const ended = (): void => {
         sendWhole(scrubber, answer.status, plan, parts, answer.trailers());
       };
-      pump(answer.body, caller.sink, collect, { ended, broke: answerBroke(answer) });
+      pump(answer.body, caller.sink, collect, { ended, broke: answerBroke(answer), later });
       return;
     }
     const source = decodedBody(answer.body, body.type === 'scrub' ? body.encoding : undefined);
@@ -278,6 +282,7 @@ export const forward = (
     pump(source, caller.sink, step, {
       ended: () => endAnswer(scrubber, answer.trailers()),
       broke: answerBroke(answer),
+      later,
     });
   };
 
@@ -442,6 +447,7 @@ export const forward = (
         ended: () => finishUpload(body),
         // What breaks an upload shows as the program's own end, or as an early answer.
         broke: () => undefined,
+        later,
       });
       if (head.expectsContinue && outgoing.body.type === 'stream') {
         cancelContinue = deps.clock.after(CONTINUE_MS, () => {

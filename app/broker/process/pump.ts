@@ -5,6 +5,17 @@ import type { Sink } from './http-call.ts';
 export type Step = {
   readonly push: (chunk: Buffer) => readonly Buffer[] | undefined;
   readonly end: () => readonly Buffer[] | undefined;
+  /** Whether `pause` might let something go. */
+  readonly holds?: () => boolean;
+  /** Called when nothing more came for a while: what may go on meanwhile. */
+  readonly pause?: () => readonly Buffer[] | undefined;
+};
+
+export type PumpEnds = {
+  readonly ended: () => void;
+  readonly broke: (failed?: Error) => void;
+  /** Runs a task after a short pause, unless it is cancelled. */
+  readonly later: (task: () => void) => () => void;
 };
 
 export type Pump = {
@@ -21,16 +32,18 @@ export const pump = (
   source: Readable,
   sink: Sink,
   step: Step,
-  { ended, broke }: { readonly ended: () => void; readonly broke: (failed?: Error) => void },
+  { ended, broke, later }: PumpEnds,
 ): Pump => {
   let over = false;
   let waiting = false;
+  let cancelPause: (() => void) | undefined;
   const onDrain = (): void => {
     waiting = false;
     source.resume();
   };
   const stop = (): void => {
     over = true;
+    cancelPause?.();
     source.removeListener('data', onData);
     if (waiting) sink.removeListener('drain', onDrain);
     waiting = false;
@@ -50,13 +63,20 @@ export const pump = (
     }
     return true;
   };
+  const onPause = (): void => {
+    cancelPause = undefined;
+    if (!over && step.pause !== undefined) write(step.pause());
+  };
   const onData = (chunk: Buffer): void => {
-    write(step.push(chunk));
+    cancelPause?.();
+    cancelPause = undefined;
+    if (write(step.push(chunk)) && step.holds?.() === true) cancelPause = later(onPause);
   };
   source.on('data', onData);
   // One that was looked into before is paused, and a listener alone does not wake it.
   source.resume();
   source.once('end', () => {
+    cancelPause?.();
     if (over || !write(step.end())) return;
     over = true;
     ended();
@@ -66,6 +86,7 @@ export const pump = (
     failed = error;
   });
   source.once('close', () => {
+    cancelPause?.();
     if (over) return;
     over = true;
     broke(failed);

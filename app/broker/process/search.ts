@@ -20,7 +20,18 @@ export type SearchStep = {
 export type Search = {
   readonly push: (chunk: Buffer) => SearchStep;
   readonly end: () => SearchStep;
+  /** Whether something is held back that `pause` would let go. */
+  readonly holds?: () => boolean;
+  /**
+   * Lets a few held bytes go when nothing more comes for a while, so that a conversation does not
+   * stall over a message whose last letter might begin a secret. They are remembered: what they
+   * turn out to begin is still found, and no more of it goes out.
+   */
+  readonly pause?: () => SearchStep;
 };
+
+/** Most bytes of the beginning of something looked for that a pause lets go. */
+export const MAX_PAUSE_BYTES = 4;
 
 /** Needles that stand in the data as they are. */
 const findPlain = (needles: Needles, data: Buffer, found: Found[]): void => {
@@ -103,6 +114,12 @@ export const createSearch = (needles: Needles, sameLength = false): Search => {
     let early = data.length;
     // From here on a longer or earlier needle may still be completed by what comes next.
     let hold = tailFrom(sent);
+    // What a pause let go may have begun something that is still not complete.
+    const begun = sent === 0 || last ? undefined : plainTail(needles, data, 0);
+    if (begun !== undefined && begun < sent) {
+      early = begun;
+      hold = sent;
+    }
     for (const found of findAll(needles, data, last)) {
       const { start } = found;
       if (start < at && (at > sent || endOfFound(found) <= sent)) continue;
@@ -137,6 +154,16 @@ export const createSearch = (needles: Needles, sameLength = false): Search => {
   return {
     push: (chunk) => step(chunk, false),
     end: () => step(NOTHING, true),
+    holds: () => pending.length > 0,
+    pause: () => {
+      // A beginning that was let go before counts too.
+      if (pending.length === 0 || gone.length + pending.length > MAX_PAUSE_BYTES)
+        return { out: [], hits: [] };
+      const out = [pending];
+      gone = Buffer.concat([gone, pending]);
+      pending = NOTHING;
+      return { out, hits: [] };
+    },
   };
 };
 
