@@ -16,6 +16,8 @@ export const CODES = {
   'egress.not-tls': 'Plain HTTP is not passed to that port.',
   'egress.raw-tcp': 'Raw TCP goes only to a host and port that you allowed by name.',
   'egress.udp': 'UDP is not passed on.',
+  'egress.unrecorded':
+    'More happens than can be recorded; nothing leaves until the record has caught up.',
   'egress.loop': 'The connection went to Glovebox itself.',
   'egress.tls-failed': 'The TLS handshake from inside the sandbox failed.',
   'egress.upstream-cleartext': 'The server offers no encryption.',

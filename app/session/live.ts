@@ -156,6 +156,8 @@ export const createLiveSession = (
     }
   };
   const undoFailureListener = writer.onFailure((problem) => {
+    // What can't be on record must not happen (P8): the way out goes first, before the containers.
+    if (parts !== undefined) when(parts.broker.close(), () => undefined);
     end({
       message: 'the timeline could not be written',
       problem: failure(

@@ -402,6 +402,16 @@ describe('ending', () => {
   });
 });
 
+describe('a record that can no longer be written', () => {
+  it('takes the way out away before anything else', async () => {
+    const { id } = await running();
+    house.failTimeline(failure('timeline.failed', 'The disk is full.'));
+    expect(house.calls.at(-1)).toBe('broker closed');
+    expect((await sessions.ended(id)).problem?.code).toBe('timeline.failed');
+    expect(at('broker closed')).toBeLessThan(at('removeSession'));
+  });
+});
+
 describe('open requests', () => {
   it('are shown until they are recorded, and forgotten when the broker dies', async () => {
     const { id } = await running();

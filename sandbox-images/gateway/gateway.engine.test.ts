@@ -94,6 +94,7 @@ const exchanges: Exchanges = {
     };
   },
   credential: () => undefined,
+  unrecorded: () => undefined,
 };
 
 /** The broker's own end of the link, with nothing behind it that judges. */

@@ -61,6 +61,7 @@ export const runBroker = async (
   const exchanges = createExchanges({
     clock,
     record: recorder.record,
+    room: recorder.room,
     open: (draft: EgressDraft) => send({ type: 'open', draft }),
     redact,
   });

@@ -3,6 +3,7 @@ import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
 import type { Flow } from '../port.ts';
 import {
+  boundInCrowd,
   breakUnlessEnded,
   halfClosedFor,
   listeningFamily,
@@ -114,6 +115,12 @@ export const openCapture = (
       refuse(socket, destination, program, failure('egress.too-many', many));
       return;
     }
+    const unrecorded = deps.exchanges.unrecorded();
+    if (unrecorded !== undefined) {
+      refuse(socket, destination, program, unrecorded);
+      return;
+    }
+    boundInCrowd(native, socket, sockets.size);
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     deps.intercept.accept(socket, destination, program).catch(() => {

@@ -4,6 +4,9 @@ import koffi from 'koffi';
 import { afterEach, expect, it } from 'vitest';
 import { descriptorOfHandle } from '../testing/relay.ts';
 import {
+  boundInCrowd,
+  CROWD_BUFFER_BYTES,
+  CROWD_CONNECTIONS,
   halfClosedFor,
   listeningFamily,
   prepareListening,
@@ -70,6 +73,21 @@ it('bounds what the kernel holds of each accepted connection', async () => {
       Math.min(SOCKET_BUFFER_BYTES, most) * 2,
     );
   }
+});
+
+it('bounds what the kernel holds of each connection further in a crowd', async () => {
+  const server = await listen('127.0.0.1');
+  prepareListening(native, descriptorOfHandle(server));
+  const { accepted } = await pair(server);
+  const sizes = (): (number | undefined)[] =>
+    [SO_SNDBUF, SO_RCVBUF].map((name) =>
+      native.option(descriptorOfHandle(accepted), SOL_SOCKET, name, 4)?.readInt32LE(),
+    );
+  const before = sizes();
+  boundInCrowd(native, accepted, CROWD_CONNECTIONS - 1);
+  expect(sizes()).toEqual(before);
+  boundInCrowd(native, accepted, CROWD_CONNECTIONS);
+  expect(sizes()).toEqual([CROWD_BUFFER_BYTES * 2, CROWD_BUFFER_BYTES * 2]);
 });
 
 it('knows how long a connection has been half closed and silent', async () => {

@@ -37,6 +37,11 @@ const ENDED: ReadonlySet<number> = new Set([FIN_WAIT1, FIN_WAIT2, TIME_WAIT, LAS
 /** Bytes the kernel may hold for each direction of one captured connection; it counts twice that for its own needs. */
 export const SOCKET_BUFFER_BYTES = 256 * 1024;
 
+/** The same once there is a crowd of them: with the most connections the kernel holds some 500 MiB, not 4 GiB. */
+export const CROWD_BUFFER_BYTES = 16 * 1024;
+/** Connections from which on there is a crowd. */
+export const CROWD_CONNECTIONS = 256;
+
 export type Family = 4 | 6;
 
 /** Where a captured connection was going before it was redirected; undefined where the kernel can't say. */
@@ -74,6 +79,14 @@ export const prepareListening = (native: NativeSockets, fd: number): boolean =>
   breakOnClose(native, fd) &&
   native.setOption(fd, SOL_SOCKET, SO_RCVBUF, int(SOCKET_BUFFER_BYTES)) &&
   native.setOption(fd, SOL_SOCKET, SO_SNDBUF, int(SOCKET_BUFFER_BYTES));
+
+/** Bounds what the kernel holds of a connection that comes while there are so many already. */
+export const boundInCrowd = (native: NativeSockets, socket: Socket, others: number): void => {
+  const fd = others < CROWD_CONNECTIONS ? undefined : descriptorOf(socket);
+  if (fd === undefined) return;
+  native.setOption(fd, SOL_SOCKET, SO_RCVBUF, int(CROWD_BUFFER_BYTES));
+  native.setOption(fd, SOL_SOCKET, SO_SNDBUF, int(CROWD_BUFFER_BYTES));
+};
 
 export const createDestinationOf =
   (native: NativeSockets): DestinationOf =>

@@ -20,6 +20,7 @@ const createAll = () => {
   const opened: EgressDraft[] = [];
   const recorded: BrokerDraft[] = [];
   const exchanges = createExchanges({
+    room: () => true,
     clock,
     record: (draft) => recorded.push(draft),
     open: (draft) => opened.push(draft),

@@ -4,7 +4,7 @@ import {
   type EgressDraft,
   type Program,
 } from '../../contract/index.ts';
-import { isoTime, randomId, type Clock } from '../../kit/index.ts';
+import { failure, isoTime, randomId, type Clock } from '../../kit/index.ts';
 import type { BrokerDraft } from '../protocol.ts';
 import type { Refusal } from './refuse.ts';
 
@@ -33,6 +33,8 @@ export type Exchange = {
 export type ExchangeDeps = {
   readonly clock: Clock;
   readonly record: (draft: BrokerDraft) => void;
+  /** Whether there is room for more records. */
+  readonly room: () => boolean;
   readonly open: (draft: EgressDraft) => void;
   /** Takes known secrets out of a text that is about to be recorded. */
   readonly redact: (text: string) => string;
@@ -40,6 +42,8 @@ export type ExchangeDeps = {
 
 export type Exchanges = {
   readonly begin: (facts: EgressFacts, program: Promise<Program | undefined>) => Exchange;
+  /** Why nothing more may be let out just now: the record has not kept up. */
+  readonly unrecorded: () => Refusal | undefined;
   /** Records something that happens to a credential, with the program if it can be had in time. */
   readonly credential: (
     facts: {
@@ -52,7 +56,7 @@ export type Exchanges = {
   ) => void;
 };
 
-export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): Exchanges => {
+export const createExchanges = ({ clock, record, room, open, redact }: ExchangeDeps): Exchanges => {
   const process = randomId(6);
   let count = 0;
 
@@ -98,6 +102,14 @@ export const createExchanges = ({ clock, record, open, redact }: ExchangeDeps): 
   };
 
   return {
+    unrecorded: () =>
+      room()
+        ? undefined
+        : failure(
+            'egress.unrecorded',
+            'More happens than can be recorded, so nothing more is let out until the record has caught up.',
+            'Try again in a moment.',
+          ),
     begin: (initial, program) => {
       // Ours alone, and set often: a new object each time showed in profiles.
       const facts = { ...initial };

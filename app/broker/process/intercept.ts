@@ -149,15 +149,16 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     const { host, shown, port } = destination;
     const silence = host === undefined ? undefined : deps.patience(host, port);
     const first = await sniff(socket, clock, silence ?? SILENCE_MS);
-    if (first.type === 'gone') {
-      socket.destroy();
-      return;
-    }
     const refuse = (refusal: Refusal): void => {
       const kind = first.type === 'tls' ? 'tls' : 'tcp';
       recordConnection({ host: shown, port, program }, kind, refusal);
       socket.destroy();
     };
+    if (first.type === 'gone') {
+      const why = 'The program inside broke off before it had said what it wanted.';
+      refuse(failure('egress.aborted', why));
+      return;
+    }
     if (host !== undefined) {
       const verdict = judgeDestination(policy, host, port);
       const connection: CapturedConnection = { socket, host, port, first, program, verdict };

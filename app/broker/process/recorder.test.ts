@@ -43,6 +43,47 @@ describe('the recorder', () => {
     expect(sent[1]?.at(-1)).toMatchObject({ kind: 'gap', source: 'broker', lost: 7 });
   });
 
+  it('never drops what was let past the wall, and says when nothing more may be', () => {
+    const { clock, sent, recorder } = open(3);
+    const allowed: BrokerDraft = {
+      kind: 'egress',
+      at: '',
+      id: 'x-1',
+      verdict: 'allowed',
+      scheme: 'https',
+      host: 'api.test',
+      port: 443,
+      protocol: 'h1',
+      inspected: true,
+      bytesOut: 0,
+      bytesIn: 0,
+      durationMs: 0,
+    };
+    const used: BrokerDraft = {
+      kind: 'credential',
+      at: '',
+      op: 'used',
+      credential: 'c',
+      host: 'api.test',
+    };
+    recorder.record(draft('a'));
+    clock.advance(BATCH_MS);
+    expect(recorder.room()).toBe(true);
+    for (let index = 0; index < 3; index += 1) recorder.record(draft(String(index)));
+    expect(recorder.room()).toBe(false);
+    recorder.record(allowed);
+    recorder.record(used);
+    recorder.record({ ...allowed, verdict: 'denied' });
+    recorder.record({ ...used, op: 'tripped' });
+    recorder.taken();
+    expect(sent[1]?.slice(-3)).toEqual([
+      allowed,
+      used,
+      expect.objectContaining({ kind: 'gap', lost: 2 }),
+    ]);
+    expect(recorder.room()).toBe(true);
+  });
+
   it('flushes only once all has been taken', async () => {
     const { sent, recorder } = open();
     recorder.record(draft('a'));

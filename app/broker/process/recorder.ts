@@ -1,7 +1,7 @@
 import { isoTime, type Clock } from '../../kit/index.ts';
 import { MAX_BATCH_RECORDS, type BrokerDraft } from '../protocol.ts';
 
-/** Most records that wait for the host at once; past it they are counted as a gap. */
+/** Most records that wait for the host at once; past it nothing more is let out, and refusals are counted as a gap. */
 export const MAX_WAITING_RECORDS = 8192;
 /** How long a first record waits for company before a batch is sent. */
 export const BATCH_MS = 15;
@@ -9,11 +9,18 @@ export const BATCH_MS = 15;
 /** Where records go on their way to the timeline. */
 export type Recorder = {
   readonly record: (draft: BrokerDraft) => void;
+  /** Whether there is room for more; where there is none, nothing may happen that has to be on record. */
+  readonly room: () => boolean;
   /** The host has taken the last batch. */
   readonly taken: () => void;
   /** Resolves when everything has been sent and taken. */
   readonly flush: () => Promise<void>;
 };
+
+/** Something that was let past the wall, or a value lent for it: never dropped. */
+const mustBeTold = (draft: BrokerDraft): boolean =>
+  (draft.kind === 'credential' && draft.op === 'used') ||
+  (draft.kind === 'egress' && draft.verdict === 'allowed');
 
 /** Batches records and keeps one batch under way, so that a slow host costs memory up to a bound and no more. */
 export const createRecorder = (
@@ -54,7 +61,8 @@ export const createRecorder = (
 
   return {
     record: (draft) => {
-      if (waiting.length >= maxWaiting) {
+      // What is under way when the room ends is bounded by itself, and no more is let out.
+      if (waiting.length >= maxWaiting && !mustBeTold(draft)) {
         lost += 1;
         return;
       }
@@ -62,6 +70,7 @@ export const createRecorder = (
       if (waiting.length >= MAX_BATCH_RECORDS - 1) pump();
       else if (timer === undefined && !underWay) timer = clock.after(BATCH_MS, pump);
     },
+    room: () => waiting.length < maxWaiting,
     taken: () => {
       underWay = false;
       if (waiting.length > 0 || lost > 0 || idle.length > 0) pump();

@@ -23,6 +23,7 @@ const STATUS: Partial<Record<Code, number>> = {
   'egress.bad-host': 400,
   'egress.too-large': 431,
   'egress.too-many': 503,
+  'egress.unrecorded': 503,
   'egress.timeout': 504,
   'egress.name-not-found': 502,
   'egress.upstream-unverified': 502,

@@ -17,7 +17,7 @@ import {
 } from './postgres-message.ts';
 import { MAX_STARTUP_BYTES, readStartup, type Startup } from './postgres-startup.ts';
 import { readFirst, type NotRead } from './read-first.ts';
-import { createScramServer, SCRAM, SCRAM_PLUS } from './scram.ts';
+import { createSaltedPasswords, createScramServer, SCRAM, SCRAM_PLUS } from './scram.ts';
 
 /** How long a program may take over each message of its login, in milliseconds. */
 export const CLIENT_MESSAGE_MS = 30_000;
@@ -68,6 +68,7 @@ const unread = (failed: NotRead): Err<Refusal> | undefined => {
 };
 
 export const createPostgresClient = ({ clock, acceptTls }: PostgresClientDeps): PostgresClient => {
+  const passwords = createSaltedPasswords();
   const secure = async (
     socket: Duplex,
     host: CanonicalHost,
@@ -163,6 +164,8 @@ export const createPostgresClient = ({ clock, acceptTls }: PostgresClientDeps): 
         candidates,
         mechanism === SCRAM_PLUS ? SCRAM_PLUS : SCRAM,
         binding,
+        undefined,
+        passwords,
       );
       const challenge = server.first(initial.message);
       if (challenge === undefined) return bad('its first message of SCRAM is malformed');

@@ -16,7 +16,7 @@ import { errorResponse } from './postgres-message.ts';
 import { cancelRequest, type Startup } from './postgres-startup.ts';
 import type { PostgresUpstream } from './postgres-upstream.ts';
 
-/** Most placeholders that a password is tried against; each costs some milliseconds of hashing. */
+/** Most placeholders that a password is tried against. */
 export const MAX_LOGIN_CANDIDATES = 16;
 /** How long a server may take over a cancel request, in milliseconds. */
 export const CANCEL_MS = 10_000;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   createScramClient,
+  createSaltedPasswords,
   createScramServer,
   MAX_SCRAM_ITERATIONS,
   SCRAM,
@@ -33,7 +34,7 @@ describe('SCRAM-SHA-256', () => {
       SCRAM,
       undefined,
       theirs,
-      Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64'),
+      createSaltedPasswords(Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64')),
     );
     const first = server.first(`n,,n=user,r=${nonce}`);
     expect(first).toBe(`r=${nonce}${theirs},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`);
@@ -42,6 +43,15 @@ describe('SCRAM-SHA-256', () => {
         `c=biws,r=${nonce}${theirs},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=`,
       ),
     ).toEqual({ index: 0, message: 'v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=' });
+  });
+
+  it('hashes each password once, however often it is tried', async () => {
+    const passwords = createSaltedPasswords();
+    const first = passwords.of('one');
+    expect(passwords.of('one')).toBe(first);
+    expect(passwords.of('two')).not.toBe(first);
+    expect(await first).not.toEqual(await passwords.of('two'));
+    expect(await createSaltedPasswords().of('one')).not.toEqual(await first);
   });
 
   it('says which of several passwords was proved, and proves it back', async () => {

@@ -104,6 +104,29 @@ export const createScramClient = (
   };
 };
 
+/** Most salted passwords that are kept; as many placeholders as a session has, and more. */
+export const MAX_SALTED_PASSWORDS = 512;
+
+/** Passwords hashed with one salt, each once: a program that tries on and on costs no hashing. */
+export type SaltedPasswords = {
+  readonly salt: Buffer;
+  readonly of: (password: string) => Promise<Buffer>;
+};
+
+export const createSaltedPasswords = (salt: Buffer = randomBytes(16)): SaltedPasswords => {
+  const known = new Map<string, Promise<Buffer>>();
+  return {
+    salt,
+    of: (password) => {
+      const found = known.get(password);
+      if (found !== undefined) return found;
+      const salted = saltedPassword(password, salt, OWN_ITERATIONS);
+      if (known.size < MAX_SALTED_PASSWORDS) known.set(password, salted);
+      return salted;
+    },
+  };
+};
+
 export type ScramServer = {
   /** The answer to the client's first message; undefined where that is malformed. */
   readonly first: (clientFirst: string) => string | undefined;
@@ -122,7 +145,7 @@ export const createScramServer = (
   mechanism: typeof SCRAM | typeof SCRAM_PLUS,
   binding: ChannelBinding,
   nonce: string = newNonce(),
-  salt: Buffer = randomBytes(16),
+  passwords: SaltedPasswords = createSaltedPasswords(),
 ): ScramServer => {
   let gs2 = '';
   let bare = '';
@@ -145,7 +168,7 @@ export const createScramServer = (
       gs2 = `${flag},${authzid},`;
       bare = clientFirst.slice(gs2.length);
       both = `${theirs}${nonce}`;
-      serverFirst = `r=${both},s=${salt.toString('base64')},i=${String(OWN_ITERATIONS)}`;
+      serverFirst = `r=${both},s=${passwords.salt.toString('base64')},i=${String(OWN_ITERATIONS)}`;
       return serverFirst;
     },
     final: async (clientFinal) => {
@@ -157,7 +180,7 @@ export const createScramServer = (
       if (at < 0 || unproved !== expected || proof?.length !== HASH_BYTES) return undefined;
       const message = `${bare},${serverFirst},${unproved}`;
       for (const [index, candidate] of candidates.entries()) {
-        const salted = await saltedPassword(candidate, salt, OWN_ITERATIONS);
+        const salted = await passwords.of(candidate);
         const storedKey = sha256(hmac(salted, 'Client Key'));
         const clientKey = xor(proof, hmac(storedKey, message));
         if (timingSafeEqual(sha256(clientKey), storedKey)) {
