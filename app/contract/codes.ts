@@ -12,7 +12,7 @@ export const CODES = {
   'egress.authority-mismatch': 'The connection, the TLS name and the Host header do not agree.',
   'egress.bad-request': 'The request is malformed or its framing is ambiguous.',
   'egress.method-refused': 'That HTTP method is never passed on.',
-  'egress.unknown-protocol': 'The connection speaks neither TLS nor HTTP/1.1.',
+  'egress.unknown-protocol': 'The connection speaks neither TLS nor HTTP.',
   'egress.not-tls': 'Plain HTTP is not passed to that port.',
   'egress.raw-tcp': 'Raw TCP goes only to a host and port that you allowed by name.',
   'egress.udp': 'UDP is not passed on.',
