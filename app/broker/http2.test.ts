@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { connect, constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -423,6 +423,15 @@ describe('HTTP/2', () => {
     expect([answer.status, answer.headers['glovebox-code']]).toEqual([403, 'egress.no-rule']);
     expect(upstream.connections()).toBe(before);
     session.close();
+  });
+
+  it('ends a connection on which nothing can pass', async () => {
+    const socket = await rig.tls('nothing.test', { alpn: ['h2'] });
+    const session = connect('https://nothing.test', { createConnection: () => socket });
+    session.on('error', () => undefined);
+    const answer = await ask(session, { ...base('/'), ':authority': 'nothing.test' });
+    expect(answer.status).toBe(502);
+    await rig.until(() => socket.destroyed, 'the end of the connection');
   });
 
   it('tells why a server cannot be reached', async () => {

@@ -22,7 +22,7 @@ import { requestFacts, type Approach, type JudgeRequest } from './judge-request.
 import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
 import { fieldOf } from './field-name.ts';
 import { readHttp2Head } from './request-head-http2.ts';
-import { KEEP_ALIVE_MS } from './serve-http1.ts';
+import { CLOSE_LINGER_MS, KEEP_ALIVE_MS } from './serve-http1.ts';
 import { readUpgrade, type Upgrade } from './upgrade.ts';
 
 const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_INTERNAL_ERROR } = constants;
@@ -112,6 +112,11 @@ export const createServeHttp2 = (deps: ServeHttp2Deps): ServeHttp2 => {
       let active = 0;
       session.setTimeout(KEEP_ALIVE_MS, () => {
         if (active === 0) session.close();
+      });
+      // A program that does not end its side after ours would hold the connection for good.
+      outer.once('finish', () => {
+        const cancel = clock.after(CLOSE_LINGER_MS, () => carrier.destroy());
+        carrier.once('close', cancel);
       });
       session.once('close', () => {
         sessions.delete(session);
