@@ -5,13 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Question } from '../contract/index.ts';
 import { gitVariables } from '../session/git-variables.ts';
 import { FLUSH_PKT, writePktLine } from './process/mediators/pkt-line.ts';
+import type { Answer } from './port.ts';
 import { createTestAuthority } from './testing/certificates.ts';
 import { createForge, type ForgeCall } from './testing/git-forge.ts';
 import { createRig, listenEither, listenTls, type Rig, type Upstream } from './testing/setup.ts';
 
 const PASSWORD = 'ghp_realrealrealrealreal0123456789abcd';
+
+const NO: Answer = { answer: 'denied', scope: 'once' };
+const ONCE: Answer = { answer: 'allowed', scope: 'once' };
+const SESSION: Answer = { answer: 'allowed', scope: 'session' };
 
 type Ran = { readonly status: number; readonly text: string };
 
@@ -24,6 +30,8 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
   let port = 0;
   let calls: ForgeCall[] = [];
   let env: Record<string, string> = {};
+  const asked: Question[] = [];
+  const answers: Answer[] = [];
 
   const git = (where: string, ...args: readonly string[]): Promise<Ran> =>
     new Promise((resolve) => {
@@ -70,6 +78,10 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
     upstream = await listen(authority, ['forge.test'], forge.listener);
     const host = `forge.test:${String(port)}`;
     rig = await createRig({
+      ask: (_id, question) => {
+        asked.push(question);
+        return Promise.resolve(answers.shift() ?? NO);
+      },
       authority,
       resolve: [`${host}:127.0.0.1:${String(upstream.port)}`],
       allow: [host],
@@ -80,6 +92,8 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
         `allow push ${host}/me/work branch agent/*`,
         `allow push ${host}/me/free`,
         `deny push ${host}/me/closed`,
+        `ask push ${host}/me/asked`,
+        `ask fetch ${host}/asked/*`,
       ],
     });
     const ca = join(folder, 'ca.pem');
@@ -106,7 +120,14 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
     const seed = join(folder, 'seed');
     await must(folder, 'init', '-q', seed);
     await commit(seed, 'first');
-    for (const name of ['me/work', 'me/free', 'me/closed', 'other/secret']) {
+    for (const name of [
+      'me/work',
+      'me/free',
+      'me/closed',
+      'me/asked',
+      'asked/repo',
+      'other/secret',
+    ]) {
       const bare = join(forgeRoot, `${name}.git`);
       await must(folder, 'clone', '-q', '--bare', seed, bare);
       await must(bare, 'config', 'http.receivepack', 'true');
@@ -206,6 +227,69 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
   it('may not fetch what no rule allows', async () => {
     const ran = await git(folder, 'clone', url('other/secret'), join(folder, 'secret'));
     expect(ran.text).toMatch(/remote error: Fetching from .*other\/secret.*git\.fetch-denied/);
+  });
+
+  it('waits for a person’s answer about exactly the branches of a push', async () => {
+    const path = await clone('me/asked', 'asked');
+    await commit(path, 'second');
+    answers.push(ONCE, SESSION);
+    asked.length = 0;
+    await must(path, 'push', '-q', 'origin', 'HEAD:one');
+    expect(asked).toEqual([
+      {
+        what: 'git-push',
+        scheme: 'https',
+        host: 'forge.test',
+        port,
+        repository: 'me/asked',
+        refs: ['create refs/heads/one'],
+        credential: 'cred-0',
+      },
+    ]);
+    // Once was once; for the session is for this branch, and not for another or for its end.
+    await commit(path, 'third');
+    await must(path, 'push', '-q', 'origin', 'HEAD:one');
+    await commit(path, 'fourth');
+    await must(path, 'push', '-q', 'origin', 'HEAD:one');
+    expect(asked.map(({ refs: which }) => which)).toEqual([
+      ['create refs/heads/one'],
+      ['update refs/heads/one'],
+    ]);
+    await commit(path, 'fifth');
+    const before = await refs('me/asked');
+    for (const what of [['HEAD:two'], ['HEAD:one', 'HEAD:three'], [':one']]) {
+      const ran = await git(path, 'push', 'origin', ...what);
+      expect(ran.status).toBe(1);
+      expect(ran.text).toMatch(/said no.*ask\.denied/);
+    }
+    expect(asked.length).toBe(5);
+    expect(asked[3]?.refs).toEqual(['update refs/heads/one', 'create refs/heads/three']);
+    expect(await refs('me/asked')).toBe(before);
+    const record = rig.events.find(
+      (event) => event.kind === 'egress' && event.code === 'ask.denied',
+    );
+    expect(record).toMatchObject({ verdict: 'denied', asked: expect.any(String) });
+  });
+
+  it('asks once for the several requests of one fetch', async () => {
+    answers.push(ONCE);
+    asked.length = 0;
+    const path = join(folder, 'fetched');
+    await must(folder, 'clone', '-q', url('asked/repo'), path);
+    expect(asked.map(({ what, repository }) => `${what} ${repository ?? ''}`)).toEqual([
+      'git-fetch asked/repo',
+    ]);
+  });
+
+  it('is told where a person refuses a fetch, or a push is more than one question shows', async () => {
+    asked.length = 0;
+    const ran = await git(folder, 'clone', url('asked/other'), join(folder, 'not'));
+    expect(ran.text).toMatch(/said no.*ask\.denied/);
+    const path = await clone('me/asked', 'many');
+    const many = Array.from({ length: 11 }, (_, index) => `HEAD:many-${String(index)}`);
+    const refused = await git(path, 'push', 'origin', ...many);
+    expect(refused.text).toContain('ask.unclear');
+    expect(asked.length).toBe(1);
   });
 
   it('has a compressed push read like any other, and an unreadable one refused', async () => {

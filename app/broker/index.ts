@@ -5,6 +5,8 @@ export type { StartBrokerOptions } from './start-broker.ts';
 export { forkProcess } from './spawn.ts';
 export type { Spawn, SpawnedProcess } from './spawn.ts';
 export type {
+  Answer,
+  Ask,
   Broker,
   BrokerCredential,
   BrokerFailure,

@@ -1,4 +1,14 @@
-import type { Code, EgressDraft, Program, SessionId, TimelineDraft } from '../contract/index.ts';
+import type {
+  ApprovalAnswer,
+  ApprovalScope,
+  Code,
+  EgressDraft,
+  Program,
+  Question,
+  QuestionId,
+  SessionId,
+  TimelineDraft,
+} from '../contract/index.ts';
 import type { Failure, Result, Scope, Secret } from '../kit/index.ts';
 import type { WatchSet } from './fingerprint.ts';
 import type { CredentialGrant, NetworkPolicy } from '../policy/index.ts';
@@ -39,6 +49,12 @@ export type Flow = {
 
 export type Identify = (flow: Flow) => Promise<Program | undefined>;
 
+/** What became of a question, and how far that goes. */
+export type Answer = { readonly answer: ApprovalAnswer; readonly scope: ApprovalScope };
+
+/** Asks a person; the signal says that nobody waits for the answer any more. */
+export type Ask = (id: QuestionId, question: Question, signal: AbortSignal) => Promise<Answer>;
+
 export type BrokerListeners = {
   readonly onEvents: (drafts: readonly TimelineDraft[]) => void;
   /** A request began; its record will follow with the same `id`. */
@@ -64,7 +80,11 @@ export type Broker = {
 /** Starts the session's broker process and waits until it listens. Restarts it when it dies, with the same authority. */
 export type StartBroker = (
   spec: BrokerSpec,
-  deps: BrokerListeners & { readonly identify: Identify },
+  deps: BrokerListeners & {
+    readonly identify: Identify;
+    /** Absent: nobody is there to ask. */
+    readonly ask?: Ask;
+  },
   scope: Scope,
   signal: AbortSignal,
 ) => Promise<Result<Broker, BrokerFailure>>;

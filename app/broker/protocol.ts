@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { MAX_FINGERPRINTS, MAX_WATCHED_VALUES, WATCH_WINDOW_BYTES } from './fingerprint.ts';
 import {
+  ApprovalAnswer,
+  ApprovalScope,
   CODE_LIST,
   CredentialDraft,
   DnsDraft,
@@ -12,6 +14,8 @@ import {
   Name,
   Port,
   Program,
+  Question,
+  QuestionId,
   SessionId,
 } from '../contract/index.ts';
 import {
@@ -61,7 +65,7 @@ const GitRuleWords = z
   });
 const Network = z
   .strictObject({
-    default: z.enum(['deny', 'allow']),
+    default: z.enum(['deny', 'ask', 'allow']),
     allow: z.array(NamedRule).max(4096),
     deny: z.array(NamedRule).max(4096),
     passThrough: z.array(NamedRule).max(4096),
@@ -185,6 +189,13 @@ const CallId = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const ToProcess = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('start'), spec: ProcessSpec }),
   z.strictObject({ type: z.literal('program'), id: CallId, program: Program.optional() }),
+  /** The answer to what the process asked under this id, and to nothing else. */
+  z.strictObject({
+    type: z.literal('answer'),
+    id: QuestionId,
+    answer: ApprovalAnswer,
+    scope: ApprovalScope,
+  }),
   /** Records up to `batch` have been taken; the next batch may come. */
   z.strictObject({ type: z.literal('taken') }),
   z.strictObject({ type: z.literal('watch'), set: WatchSetMessage }),
@@ -226,6 +237,9 @@ export const FromProcess = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('open'), draft: EgressDraft }),
   z.strictObject({ type: z.literal('identify'), id: CallId, flow: Flow }),
+  z.strictObject({ type: z.literal('ask'), id: QuestionId, question: Question }),
+  /** Whoever waited for the answer is gone. */
+  z.strictObject({ type: z.literal('withdraw'), id: QuestionId }),
   z.strictObject({
     type: z.literal('rotated'),
     credential: Name,

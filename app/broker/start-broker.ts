@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { EgressDraft } from '../contract/index.ts';
+import type { EgressDraft, QuestionId } from '../contract/index.ts';
 import {
   fail,
   isoTime,
@@ -15,11 +15,10 @@ import { createSessionAuthority } from './authority.ts';
 import { certificatesIn, readHostAuthorities, uniqueCertificates } from './host-authorities.ts';
 import { withRefreshToken, type CredentialGrant } from '../policy/index.ts';
 import type {
+  Answer,
   Broker,
   BrokerFailure,
-  BrokerListeners,
   BrokerSpec,
-  Identify,
   SessionAuthority,
   StartBroker,
 } from './port.ts';
@@ -135,7 +134,9 @@ const createFirstSeen = (): { mark: (draft: EgressDraft, keep: boolean) => Egres
   };
 };
 
-type Deps = BrokerListeners & { readonly identify: Identify };
+type Deps = Parameters<StartBroker>[1];
+
+const NOBODY: Answer = { answer: 'nobody', scope: 'once' };
 
 /** One life of the process, from its start to its end. */
 type Life = {
@@ -187,7 +188,9 @@ export const createStartBroker =
       const readiness = Promise.withResolvers<Result<void, BrokerFailure>>();
       const closure = Promise.withResolvers<void>();
       const end = Promise.withResolvers<string>();
+      const questions = new Map<QuestionId, AbortController>();
       child.onExit((how) => {
+        for (const waiting of questions.values()) waiting.abort();
         const words = `The broker process ended (${how}). ${child.lastWords()}`.trim();
         readiness.resolve(fail('broker.failed', words));
         closure.resolve();
@@ -235,6 +238,26 @@ export const createStartBroker =
               (program) => send({ type: 'program', id: message.id, program }),
               () => send({ type: 'program', id: message.id }),
             );
+            return;
+          case 'ask': {
+            const { id, question } = message;
+            // An id of an open question: the answer to one would be the answer to the other.
+            if (questions.has(id)) {
+              child.kill();
+              return;
+            }
+            const waiting = new AbortController();
+            questions.set(id, waiting);
+            const settle = (answer: Answer): void => {
+              questions.delete(id);
+              send({ type: 'answer', id, ...answer });
+            };
+            const asked = deps.ask?.(id, question, waiting.signal) ?? Promise.resolve(NOBODY);
+            asked.then(settle, () => settle(NOBODY));
+            return;
+          }
+          case 'withdraw':
+            questions.get(message.id)?.abort();
             return;
           case 'rotated': {
             const { credential, refreshToken } = message;

@@ -3,7 +3,6 @@ import { fail, type Failure, type Result } from '../kit/index.ts';
 /** What the design has and this version answers with “not yet”; the README prints the same list. */
 export const NOT_YET = {
   clone: { what: '--workspace clone', instead: 'overlay or live' },
-  ask: { what: '--default ask', instead: 'deny with --allow, or allow' },
   image: { what: '--image IMAGE', instead: 'one of the assistants, or shell' },
   acceptSome: {
     what: 'glovebox session accept ID PATH...',

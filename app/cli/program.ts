@@ -79,10 +79,7 @@ export const runCommandLine = async (
       several,
       [],
     )
-    .option(
-      '--default <verdict>',
-      'for hosts that no rule names: deny, allow or ask (ask: not yet)',
-    )
+    .option('--default <verdict>', 'for hosts that no rule names: deny, allow, or ask a person')
     .option('--policy <file>', 'policy file (YAML)')
     .option(
       '--resolve <host:port:address[:port]>',

@@ -157,7 +157,7 @@ describe('the request that `glovebox run` makes', () => {
     expect(!made.ok && made.error.message).toContain(named);
   });
 
-  it.each([{ image: 'alpine' }, { workspace: 'clone' }, { default: 'ask' }])(
+  it.each([{ image: 'alpine' }, { workspace: 'clone' }])(
     'answers “not yet” to %j',
     async (flags) => {
       expect(await ask(flags)).toMatchObject({ ok: false, error: { code: 'not-yet' } });

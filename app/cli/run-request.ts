@@ -140,7 +140,6 @@ export const toStartRequest = async (
   const limits = readLimits(flags);
   if (!limits.ok) return limits as Result<never, Failure<Code>>;
   const networkDefault = flags.default ?? policy.value.default ?? 'deny';
-  if (networkDefault === 'ask') return notYet('ask');
   const absolute = (path: string): string => resolve(around.workingFolder, path);
 
   const parsed = StartRequest.safeParse({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { QuestionId, Reply } from './approval.ts';
 import { CredentialInput, CredentialSummary } from './credential.ts';
 import { Guarantee, HostStatus, VaultStatus } from './host.ts';
 import { SessionId, TerminalId } from './ids.ts';
@@ -70,6 +71,12 @@ export const METHODS = {
   /** Answers as soon as the session has an id; the rest is told by the `sessions` stream. */
   'session.start': { type: 'command', input: StartRequest, output: SessionSummary },
   'session.stop': { type: 'command', input: OfSession, output: SessionSummary },
+  /** Answers one open question of a running session; the open ones stand in its summary. */
+  'session.answer': {
+    type: 'command',
+    input: z.strictObject({ session: SessionId, question: QuestionId, reply: Reply }),
+    output: Nothing,
+  },
   'session.changes': { type: 'query', input: OfSession, output: ChangeSet },
   'session.accept': { type: 'command', input: OfSession, output: AcceptReport },
   'session.discard': { type: 'command', input: OfSession, output: Nothing },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_OPEN_QUESTIONS, OpenQuestion } from './approval.ts';
 import { CODE_LIST } from './codes.ts';
 import { SessionId, TerminalId } from './ids.ts';
 import { WorkspaceMode } from './project.ts';
@@ -196,6 +197,8 @@ export const SessionSummary = z.strictObject({
   problem: Problem.optional(),
   /** Things that are weaker than usual just now: `the broker is restarting: nothing leaves`. */
   alerts: z.array(Problem).max(16),
+  /** What waits for the user’s answer. */
+  questions: z.array(OpenQuestion).max(MAX_OPEN_QUESTIONS).optional(),
   /** Files changed so far; exact after the end. */
   changed: z.int().min(0).optional(),
   /** False where another process runs it (a `glovebox run` in some terminal). */

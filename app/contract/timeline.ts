@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { ApprovalAnswer, ApprovalFacts, ApprovalScope, QuestionId } from './approval.ts';
 import { CODE_LIST } from './codes.ts';
+import { Argv, Program } from './program.ts';
 import {
   MAX_HOST_CHARS,
   MAX_MESSAGE_CHARS,
@@ -8,22 +10,7 @@ import {
   MAX_URL_PATH_CHARS,
 } from './text.ts';
 
-export const MAX_ANCESTORS = 16;
-export const MAX_PROGRAM_ARGUMENTS = 64;
-export const MAX_PROGRAM_ARGUMENT_CHARS = 512;
-
 const Count = z.int().min(0);
-const Argv = z.array(z.string().max(MAX_PROGRAM_ARGUMENT_CHARS)).max(MAX_PROGRAM_ARGUMENTS);
-
-/** The program behind an event, as /proc showed it: cut at the caps, absent where unknown, never invented. */
-export const Program = z.strictObject({
-  /** Process id inside the sandbox. */
-  pid: Count,
-  command: Argv,
-  /** Command lines of the parents, nearest first. */
-  ancestors: z.array(Argv).max(MAX_ANCESTORS).optional(),
-});
-export type Program = z.infer<typeof Program>;
 
 export const Verdict = z.enum(['allowed', 'denied']);
 export type Verdict = z.infer<typeof Verdict>;
@@ -64,6 +51,8 @@ export const EgressDraft = z.strictObject({
   /** Occurrences of secrets replaced in the answer. */
   scrubbed: Count.optional(),
   firstSeen: z.boolean().optional(),
+  /** The approval that it waited for, or that it rests on. */
+  asked: QuestionId.optional(),
   /** More about a refusal, in words. */
   detail: z.string().max(MAX_MESSAGE_CHARS).optional(),
 });
@@ -114,6 +103,22 @@ export const CredentialDraft = z.strictObject({
   code: z.enum(CODE_LIST).optional(),
 });
 export type CredentialDraft = z.infer<typeof CredentialDraft>;
+
+/** The user's answer to one question, or that none came. */
+export const ApprovalDraft = z.strictObject({
+  ...Common,
+  kind: z.literal('approval'),
+  id: QuestionId,
+  /** The question in words. */
+  question: z.string().max(MAX_MESSAGE_CHARS),
+  ...ApprovalFacts,
+  answer: ApprovalAnswer,
+  /** How far a person's answer goes; absent where nobody gave one. */
+  scope: ApprovalScope.optional(),
+  /** How long the question stood. */
+  durationMs: z.number().min(0),
+});
+export type ApprovalDraft = z.infer<typeof ApprovalDraft>;
 
 export const ProcessDraft = z.strictObject({
   ...Common,
@@ -169,6 +174,7 @@ export const TimelineDraft = z.discriminatedUnion('kind', [
   DnsDraft,
   TouchDraft,
   CredentialDraft,
+  ApprovalDraft,
   ProcessDraft,
   SessionDraft,
   PolicyDraft,
@@ -185,6 +191,7 @@ export const TimelineEvent = z.discriminatedUnion('kind', [
   DnsDraft.extend(numbered),
   TouchDraft.extend(numbered),
   CredentialDraft.extend(numbered),
+  ApprovalDraft.extend(numbered),
   ProcessDraft.extend(numbered),
   SessionDraft.extend(numbered),
   PolicyDraft.extend(numbered),

@@ -111,6 +111,10 @@ export const createHandlers = (rooms: Rooms, attachments: Attachments): Handlers
     'session.list': async () => ok(Array.from(sessions.list())),
     'session.start': (request) => sessions.start(inSurroundings(request, rooms.surroundings)),
     'session.stop': ({ session }) => sessions.stop(session),
+    'session.answer': async ({ session, question, reply }) => {
+      const answered = await sessions.answer(session, question, reply);
+      return answered.ok ? NOTHING : answered;
+    },
     'session.changes': ({ session }) => sessions.changes(session),
     'session.accept': ({ session }) => sessions.accept(session),
     'session.discard': async ({ session }) => {

@@ -19,8 +19,13 @@ export const createStreams = (
   },
   sessions: async (_input, { send }) => {
     const undo = rooms.sessions.onChange(send);
+    // Whoever sees the sessions sees their questions too, and can answer.
+    const leave = rooms.sessions.attend();
     send({ type: 'all', sessions: Array.from(rooms.sessions.list()) });
-    return ok(undo);
+    return ok(() => {
+      undo();
+      leave();
+    });
   },
   timeline: async ({ session }, sink) => streamTimeline(rooms, session, sink),
   terminal: async ({ session, terminal }, { send, end }) => {

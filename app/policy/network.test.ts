@@ -89,7 +89,6 @@ describe('the network policy', () => {
   });
 
   it.each([
-    [{ default: 'ask' }, 'not-yet', ''],
     [{ allow: ['*'] }, 'policy.invalid', '--allow *'],
     [{ deny: ['a b'] }, 'egress.bad-host', '--deny a b'],
     [{ resolve: ['a:1:b'] }, 'policy.invalid', '--resolve a:1:b'],
@@ -102,11 +101,25 @@ describe('the network policy', () => {
       'policy.refused',
       '--pass-through *.code.test',
     ],
-    [{ git: ['ask push github.com/a/b'] }, 'not-yet', 'git: ask push github.com/a/b'],
   ] as const)('refuses %j', (change, code, words) => {
     const built = buildNetworkPolicy(request(change as Partial<NetworkRequest>), 'shell');
     expect(built.ok ? '' : built.error.code).toBe(code);
     expect(built.ok ? '' : built.error.message).toContain(words);
+  });
+
+  it('leaves to a person what no rule names, where it asks, and only that', () => {
+    const change: Partial<NetworkRequest> = {
+      default: 'ask',
+      allow: ['yes.test'],
+      deny: ['no.test', '*.yes.test'],
+    };
+    expect(judge(change, 'other.test')).toEqual({ verdict: 'ask', rule: 'default ask' });
+    expect(judge(change, 'yes.test').verdict).toBe('allowed');
+    expect(judge(change, 'no.test').verdict).toBe('denied');
+    expect(judge(change, 'sub.yes.test').verdict).toBe('denied');
+    const policy = unwrap(buildNetworkPolicy(request(change), 'shell'));
+    expect(allowsRaw(policy, unwrap(parseHost('other.test')), 5432)).toBeUndefined();
+    expect(passesThrough(policy, unwrap(parseHost('other.test')), 443)).toBeUndefined();
   });
 
   it('tells itself in words', () => {

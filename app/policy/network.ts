@@ -22,7 +22,7 @@ export type NamedRule = {
 
 /** What this session may reach. Deny wins; order never matters. */
 export type NetworkPolicy = {
-  readonly default: 'deny' | 'allow';
+  readonly default: 'deny' | 'ask' | 'allow';
   readonly allow: readonly NamedRule[];
   readonly deny: readonly NamedRule[];
   /** Hosts whose TLS is passed on unopened, told by the server name; reached, but not inspected. */
@@ -35,6 +35,8 @@ export type NetworkPolicy = {
 /** The answer for one destination, with the rule that gave it in words. */
 export type DestinationVerdict =
   | { readonly verdict: 'allowed'; readonly rule: string }
+  /** No rule names it, and a person decides. */
+  | { readonly verdict: 'ask'; readonly rule: string }
   | {
       readonly verdict: 'denied';
       readonly code: 'egress.no-rule' | 'egress.denied-by-rule';
@@ -62,9 +64,16 @@ export const judgeDestination = (
   }
   const allowed = ruleFor(policy.passThrough, host, port) ?? ruleFor(policy.allow, host, port);
   if (allowed !== undefined) return { verdict: 'allowed', rule: allowed.words };
-  return policy.default === 'allow'
-    ? { verdict: 'allowed', rule: 'default allow' }
-    : { verdict: 'denied', code: 'egress.no-rule', rule: 'default deny' };
+  switch (policy.default) {
+    case 'allow':
+      return { verdict: 'allowed', rule: 'default allow' };
+    case 'ask':
+      return { verdict: 'ask', rule: 'default ask' };
+    case 'deny':
+      return { verdict: 'denied', code: 'egress.no-rule', rule: 'default deny' };
+    default:
+      return assertNever(policy.default, 'judging a destination');
+  }
 };
 
 /** The rule by which TLS to this host is passed on unopened; undefined where it is inspected or denied. */
@@ -137,9 +146,6 @@ const parseGitRules = (texts: readonly string[]): Result<GitRule[]> => {
     const rule = parseGitRule(text);
     if (!rule.ok)
       return fail(rule.error.code, `git: ${text}: ${rule.error.message}`, rule.error.hint);
-    if (rule.value.verdict === 'ask') {
-      return fail('not-yet', `git: ${text}: asking comes in a later version.`, 'Allow or deny it.');
-    }
     rules.push(rule.value);
   }
   return ok(rules);
@@ -150,13 +156,6 @@ export const buildNetworkPolicy = (
   request: NetworkRequest,
   assistant: AssistantName,
 ): Result<NetworkPolicy> => {
-  if (request.default === 'ask') {
-    return fail(
-      'not-yet',
-      'Asking for each unknown destination comes in a later version.',
-      'Use --default deny and allow what the session needs.',
-    );
-  }
   const allow: NamedRule[] = [];
   for (const preset of new Set(request.presets)) {
     const rules = presetRules(preset, assistant);

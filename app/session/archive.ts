@@ -37,7 +37,14 @@ const judge = (record: SessionRecord, self: Owner): Archived => {
   return {
     record,
     standing: 'orphaned',
-    summary: { ...summary, state: 'review', owned: true, alerts: [], problem: orphanProblem },
+    summary: {
+      ...summary,
+      state: 'review',
+      owned: true,
+      alerts: [],
+      questions: [],
+      problem: orphanProblem,
+    },
   };
 };
 

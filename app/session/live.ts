@@ -23,6 +23,8 @@ import { ASSISTANT_PRESETS } from '../policy/index.ts';
 import type { Terminal } from '../terminal/index.ts';
 import type { TimelineWriter } from '../timeline/port.ts';
 import type { SessionDeps } from './deps.ts';
+import type { Attendance } from './attendance.ts';
+import { createQuestions, type Questions } from './questions.ts';
 import { createOpenRequests, type OpenRequests } from './open-requests.ts';
 import type { SessionPaths } from './paths.ts';
 import type { HeadlessIo } from './port.ts';
@@ -50,6 +52,7 @@ export type LiveOptions = {
   readonly paths: SessionPaths;
   readonly io: HeadlessIo | undefined;
   readonly writer: TimelineWriter;
+  readonly attendance: Pick<Attendance, 'attended' | 'onAbandoned'>;
 };
 
 /** A session of this process, from its first step until everything it opened is gone. */
@@ -64,6 +67,7 @@ export type LiveSession = {
   readonly terminal: (id: TerminalId) => Terminal | undefined;
   /** Where its containers are, once it has an engine. */
   readonly engineAddress: () => string | undefined;
+  readonly answer: Questions['answer'];
 };
 
 const toProblem = (from: Failure<Code>): Problem => ({
@@ -78,7 +82,7 @@ export const createLiveSession = (
   options: LiveOptions,
   onChange: (summary: SessionSummary, lasting: boolean) => void,
 ): LiveSession => {
-  const { id, request, paths, io, writer } = options;
+  const { id, request, paths, io, writer, attendance } = options;
   const held = createScope(`session ${id}`);
   const abort = new AbortController();
   const open = createOpenRequests();
@@ -117,6 +121,16 @@ export const createLiveSession = (
     else alerts.set(code, toProblem(problem));
     update({ alerts: Array.from(alerts.values()) });
   };
+
+  const questions = createQuestions({
+    clock: deps.clock,
+    attended: () => attendance.attended() && !isEnding,
+    record: (draft) => {
+      writer.append([draft]);
+    },
+    onChange: (waiting) => update({ questions: Array.from(waiting) }),
+  });
+  const undoAbandoned = attendance.onAbandoned(questions.abandon);
 
   const onEvents = (drafts: readonly TimelineDraft[]): void => {
     const kept = drafts.filter((draft) => {
@@ -225,6 +239,9 @@ export const createLiveSession = (
     onChanged: (changed) => {
       if (changed !== summary.changed) update({ changed }, false);
     },
+    onAnswer: (question, reply) => {
+      questions.answer(question, reply);
+    },
     ending: ending.promise,
   };
 
@@ -252,6 +269,7 @@ export const createLiveSession = (
           onEvents,
           onOpen: open.opened,
           onBroker,
+          ask: questions.ask,
         },
         held,
         abort,
@@ -321,6 +339,8 @@ export const createLiveSession = (
       );
     }
     const why = await ending.promise;
+    undoAbandoned();
+    questions.abandon();
     const { progress: _progress, ...rest } = summary;
     summary = rest;
     update({ state: 'stopping' });
@@ -391,5 +411,6 @@ export const createLiveSession = (
     },
     terminal: terminals.get,
     engineAddress: () => engineAddress,
+    answer: questions.answer,
   };
 };

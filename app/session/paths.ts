@@ -23,6 +23,8 @@ export type SessionPaths = {
   readonly etc: string;
   /** Its presence asks the owner to stop the session; written by other processes. */
   readonly stopRequest: string;
+  /** Holds answers to open questions, one file each; written by other processes. */
+  readonly answers: string;
 };
 
 export const sessionsFolder = (home: string): string => join(home, 'sessions');
@@ -41,6 +43,7 @@ export const sessionPaths = (home: string, id: SessionId): SessionPaths => {
     guard: join(run, 'guard'),
     etc: join(run, 'etc'),
     stopRequest: join(run, 'stop'),
+    answers: join(run, 'answers'),
   };
 };
 

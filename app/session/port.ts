@@ -3,6 +3,8 @@ import type {
   ChangeSet,
   Code,
   EgressDraft,
+  QuestionId,
+  Reply,
   SessionId,
   SessionSummary,
   StartRequest,
@@ -38,6 +40,14 @@ export type Sessions = {
   /** Resolves when the session is over (stopped or failed), with its last summary. */
   readonly ended: (id: SessionId) => Promise<SessionSummary>;
   readonly stop: (id: SessionId) => Promise<Result<SessionSummary, SessionFailure>>;
+  /** Answers an open question, also of a session that another process runs. */
+  readonly answer: (
+    id: SessionId,
+    question: QuestionId,
+    reply: Reply,
+  ) => Promise<Result<void, SessionFailure>>;
+  /** A person who can answer is there until the returned function is called; without one, questions are answered with no. */
+  readonly attend: () => () => void;
   readonly changes: (id: SessionId) => Promise<Result<ChangeSet, SessionFailure>>;
   readonly accept: (id: SessionId) => Promise<Result<AcceptReport, SessionFailure>>;
   readonly discard: (id: SessionId) => Promise<Result<void, SessionFailure>>;

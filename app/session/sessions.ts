@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import {
   type Code,
+  type QuestionId,
+  type Reply,
   type SessionDraft,
   SessionId,
   type SessionSummary,
@@ -18,7 +20,9 @@ import {
   type Result,
   type Scope,
 } from '../kit/index.ts';
+import { writeAnswer } from './answer-files.ts';
 import { createArchive, type Archived } from './archive.ts';
+import { createAttendance } from './attendance.ts';
 import type { SessionDeps } from './deps.ts';
 import { createLiveSession, type LiveSession } from './live.ts';
 import { thisOwner } from './owner.ts';
@@ -34,6 +38,8 @@ export const SCAN_EVERY_MS = 2000;
 export const LEFTOVERS_EVERY_MS = 3000;
 /** How long another process may take to stop a session it was asked to stop. */
 export const STOP_ELSEWHERE_MS = 60_000;
+/** How long another process may take to take an answer, in milliseconds. */
+export const ANSWER_ELSEWHERE_MS = 10_000;
 
 /** The sessions, and what the host does at its own start and when an engine comes (back). */
 export type SessionService = Sessions & {
@@ -56,6 +62,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
   const live = new Map<SessionId, LiveSession>();
   const changed = createEmitter<Change>((why) => deps.log('error', 'a listener failed', { why }));
   const readers = createReaders(deps);
+  const attendance = createAttendance(deps.clock);
   const queues = new Map<SessionId, Promise<unknown>>();
   const isLive = (id: SessionId): boolean => live.has(id);
 
@@ -190,7 +197,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
       let over = false;
       const session = createLiveSession(
         deps,
-        { id, request, paths, io, writer },
+        { id, request, paths, io, writer, attendance },
         (summary, lasting) => {
           // A program that ends after its session changes nothing in what is on record by then.
           if (over) return;
@@ -265,6 +272,25 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
     }
   };
 
+  const isOpen = (id: SessionId, question: QuestionId): boolean =>
+    archive.get(id)?.summary.questions?.some((open) => open.id === question) === true;
+
+  const answerElsewhere = async (
+    id: SessionId,
+    question: QuestionId,
+    reply: Reply,
+  ): Promise<Result<void, Failure<Code>>> => {
+    if (!isOpen(id, question)) return fail('ask.gone', 'That question is no longer open.');
+    writeAnswer(sessionPaths(deps.home, id).answers, question, reply);
+    const late = deps.clock.monotonic() + ANSWER_ELSEWHERE_MS;
+    while (deps.clock.monotonic() < late) {
+      await sleep(deps.clock, SCAN_EVERY_MS / 4, scope.signal);
+      scan();
+      if (!isOpen(id, question)) return ok(undefined);
+    }
+    return fail('session.failed', `The process that runs session ${id} did not take the answer.`);
+  };
+
   const service: SessionService = {
     list: () => {
       const running = Array.from(live.values(), (session) => session.summary());
@@ -285,6 +311,17 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
       if (found === undefined) return notFound(id);
       return found.standing === 'elsewhere' ? stopElsewhere(id) : ok(found.summary);
     },
+    answer: async (id, question, reply) => {
+      const mine = live.get(id);
+      if (mine !== undefined) return mine.answer(question, reply);
+      scan();
+      const found = archive.get(id);
+      if (found === undefined) return notFound(id);
+      return found.standing === 'elsewhere'
+        ? answerElsewhere(id, question, reply)
+        : fail('session.not-running', 'The session is not running; nothing of it waits.');
+    },
+    attend: attendance.attend,
     changes: async (id) => {
       const summary = get(id);
       if (summary === undefined) return notFound(id);
@@ -411,6 +448,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
   scanLater();
   scope.defer(async () => {
     cancelScan?.();
+    attendance.close();
     for (const cancel of clearings) cancel();
     await Promise.all(Array.from(live.values(), (session) => session.stop()));
     await Promise.all(queues.values());

@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Broker } from '../broker/port.ts';
+import type { Ask, Broker } from '../broker/port.ts';
 import type {
   EgressDraft,
   GrantSummary,
@@ -63,6 +63,7 @@ export type StartListeners = {
   readonly onEvents: (drafts: readonly TimelineDraft[]) => void;
   readonly onOpen: (draft: EgressDraft) => void;
   readonly onBroker: (state: 'up' | 'down', message: string) => void;
+  readonly ask: Ask;
 };
 
 export type StartSpec = {
@@ -162,6 +163,7 @@ export const startParts = async (
             onState: on.onBroker,
             onRotated: rotated.keep,
             identify: async (flow) => guard.now()?.owner(flow),
+            ask: on.ask,
           },
           brokerScope,
           signal,

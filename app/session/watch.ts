@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import type { Code, SessionId } from '../contract/index.ts';
+import type { Code, QuestionId, Reply, SessionId } from '../contract/index.ts';
 import type { Running } from '../engine/port.ts';
 import { failure, type Failure } from '../kit/index.ts';
+import { takeAnswers } from './answer-files.ts';
 import type { Log, SessionDeps } from './deps.ts';
 import type { SessionPaths } from './paths.ts';
 import type { Parts } from './start-parts.ts';
@@ -27,6 +28,8 @@ export type Watched = {
   readonly end: (why: End) => void;
   readonly engineLost: () => Failure<Code>;
   readonly onChanged: (files: number) => void;
+  /** A person's answer from another process. */
+  readonly onAnswer: (id: QuestionId, reply: Reply) => void;
   /** Resolves when the session begins to end: then there is nothing more to watch. */
   readonly ending: Promise<unknown>;
 };
@@ -56,7 +59,7 @@ export const watchContainers = (log: Log, parts: Parts, watched: Watched): void 
   watch(parts.sandbox, 'session.ended-early', 'The sandbox');
 };
 
-/** Looks, until the session ends, for a wish to stop from elsewhere, for changed files, and whether the engine answers. */
+/** Looks, until the session ends, for a wish to stop or an answer from elsewhere, for changed files, and whether the engine answers. */
 export const keepWatch = (deps: SessionDeps, parts: Parts, watched: Watched): void => {
   let tick = 0;
   let missed = 0;
@@ -66,6 +69,7 @@ export const keepWatch = (deps: SessionDeps, parts: Parts, watched: Watched): vo
     if (existsSync(watched.paths.stopRequest)) {
       watched.end({ message: 'it was stopped from another process' });
     }
+    for (const { id, reply } of takeAnswers(watched.paths.answers)) watched.onAnswer(id, reply);
     if (tick % COUNT_EVERY_TICKS === 0) {
       const changed = await deps.workspace.countChanges(watched.paths.folder);
       if (changed !== undefined) watched.onChanged(changed);

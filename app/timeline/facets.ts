@@ -89,6 +89,21 @@ const found = (event: TimelineDraft): Found => {
         method: event.op,
         more: [event.credential],
       };
+    case 'approval':
+      return {
+        class: EVENT_CLASSES.egress,
+        // What was refused by it has its own record, and counts there.
+        host: event.host,
+        path: event.path,
+        method: event.method ?? event.what,
+        more: [
+          event.question,
+          event.answer,
+          event.repository,
+          ...(event.refs ?? []),
+          event.credential,
+        ],
+      };
     case 'process':
       return { class: EVENT_CLASSES.other, method: event.op, more: [event.command.join(' ')] };
     case 'session':

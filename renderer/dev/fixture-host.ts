@@ -200,6 +200,15 @@ const createFixture = (fixture: Fixture) => {
     },
     'session.stop': ({ session }) =>
       put({ ...find(session), state: 'review', endedAt: isoTime(Date.now()), exitCode: 0 }),
+    'session.answer': ({ session, question }) => {
+      const was = find(session);
+      const open = was.questions ?? [];
+      if (!open.some(({ id }) => id === question)) {
+        return refuse('ask.gone', 'That question is no longer open.');
+      }
+      put({ ...was, questions: open.filter(({ id }) => id !== question) });
+      return {};
+    },
     'session.changes': ({ session }) => changesOf(find(session).id),
     'session.accept': ({ session }) => {
       put({ ...find(session), state: 'closed' });

@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls';
 import type { EgressDraft } from '../../contract/index.ts';
 import type { Clock } from '../../kit/index.ts';
 import type { FromProcess, ProcessSpec, ToProcess } from '../protocol.ts';
+import { createAsker } from './asker.ts';
 import { createDestinationOf, type DestinationOf } from './captured-socket.ts';
 import { cleanProgram } from './clean-program.ts';
 import { createCredentialBook } from './credential-book.ts';
@@ -65,6 +66,7 @@ export const runBroker = async (
     open: (draft: EgressDraft) => send({ type: 'open', draft }),
     redact,
   });
+  const asker = createAsker({ clock, send, redact });
   const upstreamTrust = createSecureContext({
     ca: spec.upstreamAuthorities,
     minVersion: 'TLSv1.2',
@@ -107,8 +109,10 @@ export const runBroker = async (
       book,
       clock,
       git: policy.git,
+      asker,
       onRotated: (credential, refreshToken) => send({ type: 'rotated', credential, refreshToken }),
     }),
+    asker,
     upgrades: [createWebSocketUpgrade({ clock, book, exchanges })],
     routes: wires.routes,
     patience: wires.patience,
@@ -132,6 +136,7 @@ export const runBroker = async (
         identifier.answered(id, program === undefined ? undefined : cleanProgram(program, redact));
       } else if (message.type === 'taken') recorder.taken();
       else if (message.type === 'watch') book.watch(message.set);
+      else if (message.type === 'answer') asker.answered(message.id, message);
     },
     close: async () => {
       link.close();

@@ -20,7 +20,7 @@ import type {
 } from './http-call.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
 import { caught, type RecordUse } from './judge-request.ts';
-import type { Mediation } from './mediate.ts';
+import type { Leave, Mediation, Waiting } from './mediate.ts';
 import { countingStep, pump, type Pump, type Step } from './pump.ts';
 import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
 import { fieldOf, lowerName } from './field-name.ts';
@@ -91,12 +91,14 @@ export const forward = (
   let bytesOut = 0;
   let bytesIn = 0;
   let scrubbed = 0;
+  let gone: AbortController | undefined;
 
   const later = (task: () => void): (() => void) => deps.clock.after(PAUSE_MS, task);
 
   const finish = (): void => {
     if (over) return;
     over = true;
+    gone?.abort();
     cancelContinue?.();
     upload?.discard();
     exchange.set({ bytesOut, bytesIn, ...(scrubbed > 0 ? { scrubbed } : {}) });
@@ -521,11 +523,17 @@ export const forward = (
     send(leaving, onReady, true);
   };
 
+  const waiting = (): Waiting => ({
+    program: outgoing.program,
+    signal: (gone ??= new AbortController()).signal,
+    onAsked: (asked) => exchange.set({ asked }),
+  });
+
   const sendPeeked = async (): Promise<void> => {
     if (outgoing.body.type !== 'peek') return;
     const { maxBytes, read } = outgoing.body;
     if (head.framing.type === 'none') {
-      const seen = await read(EMPTY, true);
+      const seen = await read(EMPTY, true, waiting());
       if (over) return;
       if (seen.ok) sendEmpty();
       else fail(seen.error, 'denied');
@@ -533,7 +541,7 @@ export const forward = (
     }
     if (head.expectsContinue) caller.goOn();
     const peeked = await peek(caller.body, maxBytes, async (soFar, last) => {
-      const result = await read(soFar, last);
+      const result = await read(soFar, last, waiting());
       return result.ok && result.value === 'more' ? 'more' : result;
     });
     if (over || peeked.type === 'broke') return;
@@ -546,13 +554,25 @@ export const forward = (
     }
   };
 
-  if (outgoing.body.type === 'hold') sendHeld().catch(bug);
-  else if (outgoing.body.type === 'peek') sendPeeked().catch(bug);
-  else if (head.framing.type === 'none' && outgoing.upgrade === undefined) sendEmpty();
-  else if (outgoing.upgrade !== undefined) {
-    const { target, headers } = outgoing;
-    send({ target, headers, framing: { type: 'none' } }, () => undefined, false);
-  } else sendWithBody(EMPTY, false);
+  const sendAll = (): void => {
+    if (outgoing.body.type === 'hold') sendHeld().catch(bug);
+    else if (outgoing.body.type === 'peek') sendPeeked().catch(bug);
+    else if (head.framing.type === 'none' && outgoing.upgrade === undefined) sendEmpty();
+    else if (outgoing.upgrade !== undefined) {
+      const { target, headers } = outgoing;
+      send({ target, headers, framing: { type: 'none' } }, () => undefined, false);
+    } else sendWithBody(EMPTY, false);
+  };
+
+  const sendWithLeave = async (leave: Leave): Promise<void> => {
+    const given = await leave(waiting());
+    if (over) return;
+    if (given.ok) sendAll();
+    else fail(given.error, 'denied');
+  };
+
+  if (outgoing.leave === undefined) sendAll();
+  else sendWithLeave(outgoing.leave).catch(bug);
 };
 
 /** Methods whose requests may be sent twice (RFC 9110 9.2.2). */

@@ -4,6 +4,7 @@ import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
 import { judgeDestination, type CanonicalHost, type NetworkPolicy } from '../../policy/index.ts';
 import { createAcceptTls, readServerName } from './accept-tls.ts';
+import type { Asker } from './asker.ts';
 import type { ClientHello } from './client-hello.ts';
 import type {
   CapturedConnection,
@@ -39,6 +40,7 @@ export type InterceptDeps = {
   readonly http2Pool: Http2Pool;
   readonly protocol: ProtocolChoice;
   readonly mediators: readonly Mediator[];
+  readonly asker: Asker;
   readonly upgrades: readonly Upgrade[];
   readonly routes: readonly ConnectionRoute[];
   readonly patience: Patience;
@@ -63,7 +65,8 @@ const isSpoken = (name: string): boolean => name === 'h2' || name === 'http/1.1'
 export const createIntercept = (deps: InterceptDeps): Intercept => {
   const { clock, policy, zone, exchanges, book } = deps;
   const recordUse = createRecordUse(exchanges);
-  const judge = createJudge({ book, exchanges, recordUse, mediators: deps.mediators });
+  const { mediators, asker } = deps;
+  const judge = createJudge({ book, exchanges, recordUse, mediators, asker });
   const serving = {
     clock,
     exchanges,
@@ -118,9 +121,12 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
       return;
     }
     // A refused destination is never dialled; what the program offers is taken, so that it can read why.
-    const may = disagreement === undefined && verdict.verdict === 'allowed';
+    const asks = verdict.verdict === 'ask' && !asker.given(to);
+    const may = disagreement === undefined && verdict.verdict !== 'denied' && !asks;
     const choice = may && offered.includes('h2') ? await deps.protocol.of(to) : undefined;
-    const speaks = choice?.ok === true ? [choice.value] : offered;
+    // Before a person has answered nothing is dialled either: what nearly every server speaks is offered.
+    const guess = asks && offered.includes('http/1.1') ? ['http/1.1'] : offered;
+    const speaks = choice?.ok === true ? [choice.value] : guess;
     const alpn = offered.filter((name) => speaks.includes(name));
     if (alpn.length === 0) {
       const why = `${host} does not speak HTTP/2, and the program offers nothing else.`;

@@ -1,6 +1,7 @@
 import type { Program } from '../../contract/index.ts';
 import { failure, ok, type Result } from '../../kit/index.ts';
 import type { CredentialGrant, DestinationVerdict } from '../../policy/index.ts';
+import type { Asker } from './asker.ts';
 import type { CredentialBook, Finding } from './credential-book.ts';
 import { gateEncoded } from './encoded-upload.ts';
 import type { EgressFacts, Exchange, Exchanges } from './exchange.ts';
@@ -11,7 +12,7 @@ import {
   type HeaderPairs,
   type HeldCredential,
 } from './inject.ts';
-import type { JudgedRequest, Mediation, Mediator } from './mediate.ts';
+import type { JudgedRequest, Leave, Mediation, Mediator } from './mediate.ts';
 import type { Refusal } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -105,6 +106,7 @@ export type JudgeDeps = {
   readonly recordUse: RecordUse;
   /** Asked in order for what they know; the first that takes a request has it. */
   readonly mediators: readonly Mediator[];
+  readonly asker: Asker;
 };
 
 /** Judges one request of any HTTP version; the exchange is told what was found, its refusal is the caller's. */
@@ -137,7 +139,9 @@ const withoutScope = (held: HeldCredential): HeldCredential => ({
   grant: { ...held.grant, scope: {} },
 });
 
-export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps): JudgeRequest => {
+export const createJudge = (deps: JudgeDeps): JudgeRequest => {
+  const { book, exchanges, recordUse, mediators, asker } = deps;
+
   const inject = (
     approach: Approach,
     request: JudgedRequest,
@@ -202,6 +206,32 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
     return body === undefined ? mediation : { ...mediation, body };
   };
 
+  /** Leave to reach a destination that no rule names, then what a mediator wants of its own. */
+  const leaveFor = (
+    { to, verdict }: Approach,
+    { method, target }: RequestHead,
+    { used, leave }: Mediation,
+  ): Leave | undefined => {
+    if (verdict.verdict !== 'ask') return leave;
+    const { host, port, tls } = to;
+    const [credential] = used;
+    return async (waiting) => {
+      const given = await asker.ask(
+        {
+          what: 'destination',
+          scheme: tls ? 'https' : 'http',
+          host,
+          port,
+          method,
+          path: target,
+          ...(credential === undefined ? {} : { credential: credential.credential }),
+        },
+        waiting,
+      );
+      return given.ok && leave !== undefined ? leave(waiting) : given;
+    };
+  };
+
   return (approach, asked, exchange) => {
     const { head } = asked;
     if (head.ok) exchange.set({ path: head.value.target, rule: approach.verdict.rule });
@@ -224,15 +254,27 @@ export const createJudge = ({ book, exchanges, recordUse, mediators }: JudgeDeps
     }
     const mediated = mediate(approach, head.value);
     if (!mediated.ok) return mediated;
-    const mediation = ok(searchDecoded(approach, head.value, mediated.value));
-    const { used } = mediation.value;
+    const mediation = searchDecoded(approach, head.value, mediated.value);
+    const { used } = mediation;
     const [first] = used;
-    exchange.set({
-      verdict: 'allowed',
-      ...(first === undefined ? {} : { credential: first.credential }),
-    });
-    exchange.open();
-    for (const grant of used) recordUse(grant, approach);
-    return ok({ head: head.value, mediation: mediation.value });
+    const admit = (): void => {
+      exchange.set({
+        verdict: 'allowed',
+        ...(first === undefined ? {} : { credential: first.credential }),
+      });
+      exchange.open();
+      for (const grant of used) recordUse(grant, approach);
+    };
+    const leave = leaveFor(approach, head.value, mediation);
+    if (leave === undefined) {
+      admit();
+      return ok({ head: head.value, mediation });
+    }
+    const admitted: Leave = async (waiting) => {
+      const given = await leave(waiting);
+      if (given.ok) admit();
+      return given;
+    };
+    return ok({ head: head.value, mediation: { ...mediation, leave: admitted } });
   };
 };

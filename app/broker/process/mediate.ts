@@ -1,3 +1,4 @@
+import type { Program, QuestionId } from '../../contract/index.ts';
 import type { Result } from '../../kit/index.ts';
 import type { CredentialGrant } from '../../policy/index.ts';
 import type { Destination, HeaderPairs } from './request.ts';
@@ -14,6 +15,18 @@ export type JudgedRequest = {
   /** Announced length of the body in bytes, 0 for none, undefined where only its end will tell. */
   readonly bodyBytes: number | undefined;
 };
+
+/** Who waits for a person's answer: for as long as the signal is not aborted. */
+export type Waiting = {
+  readonly program: Promise<Program | undefined>;
+  /** Aborted when the program inside is gone. */
+  readonly signal: AbortSignal;
+  /** Told which question it waits for, or rests on. */
+  readonly onAsked: (id: QuestionId) => void;
+};
+
+/** Gets leave for a request before anything of it is sent, and before anything is dialled. */
+export type Leave = (waiting: Waiting) => Promise<Result<void, Refusal>>;
 
 /** What goes upstream in place of a held request. */
 export type Released = {
@@ -37,7 +50,11 @@ export type BodyGate =
   | {
       readonly type: 'peek';
       readonly maxBytes: number;
-      readonly read: (soFar: Buffer, last: boolean) => Promise<Result<'more' | 'go', Refusal>>;
+      readonly read: (
+        soFar: Buffer,
+        last: boolean,
+        waiting: Waiting,
+      ) => Promise<Result<'more' | 'go', Refusal>>;
     };
 
 export type HeldAnswer = {
@@ -65,6 +82,8 @@ export type Mediation = {
   readonly sealed?: boolean;
   readonly body: BodyGate;
   readonly answer: AnswerGate;
+  /** Has to be had first; absent where a rule has given it. */
+  readonly leave?: Leave;
 };
 
 /** Knows one scheme (a signature, a token exchange, git's push) and takes the requests that are its own. */

@@ -19,7 +19,7 @@ import {
   type GrantFile,
 } from '../../policy/index.ts';
 import { createStartBroker, forkProcess, type StartBrokerOptions } from '../index.ts';
-import type { Broker } from '../port.ts';
+import type { Ask, Broker } from '../port.ts';
 import type { TestAuthority } from './certificates.ts';
 import { DESTINATIONS_VARIABLE } from './destinations.ts';
 import { connectRelay, type TestRelay } from './relay.ts';
@@ -94,7 +94,9 @@ export type RigOptions = {
   readonly passThrough?: readonly string[];
   readonly dns?: string;
   readonly git?: readonly string[];
-  readonly default?: 'deny' | 'allow';
+  readonly default?: 'deny' | 'ask' | 'allow';
+  /** Answers what the broker asks; absent, nobody is there. */
+  readonly ask?: Ask;
   readonly grants?: readonly {
     readonly kind: string;
     readonly hosts: readonly string[];
@@ -248,6 +250,7 @@ export const createRig = async (options: RigOptions = {}): Promise<Rig> => {
         onState: (state) => states.push(state),
         onRotated: (credential, secret) => rotated.push(`${credential} ${secret.expose()}`),
         identify: () => Promise.resolve(options.program),
+        ...(options.ask === undefined ? {} : { ask: options.ask }),
       },
       scope,
       new AbortController().signal,

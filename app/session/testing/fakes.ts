@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { WatchSet } from '../../broker/fingerprint.ts';
-import type { BrokerListeners, BrokerSpec } from '../../broker/port.ts';
+import type { Ask, BrokerListeners, BrokerSpec } from '../../broker/port.ts';
 import {
   StartRequest,
   type Code,
@@ -31,7 +31,7 @@ export type FakeHouse = {
   readonly execs: FakeExec[];
   changes: FileChange[];
   engineAnswers: boolean;
-  broker: { spec: BrokerSpec; listeners: BrokerListeners } | undefined;
+  broker: { spec: BrokerSpec; listeners: BrokerListeners & { readonly ask?: Ask } } | undefined;
   watched: WatchSet | undefined;
   guard: GuardOptions | undefined;
   readonly failTimeline: (why: Failure<Code>) => void;

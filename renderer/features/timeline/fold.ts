@@ -43,6 +43,7 @@ const foldKey = (event: TimelineEvent): string | undefined => {
           : ['touch', event.verdict, event.op, event.path, event.to, program],
       );
     case 'credential':
+    case 'approval':
     case 'process':
     case 'session':
     case 'policy':

@@ -22,7 +22,7 @@ const inView = (event: TimelineDraft, view: TimelineView): boolean => {
     case 'all':
       return true;
     case 'egress':
-      return event.kind === 'egress' || event.kind === 'dns';
+      return event.kind === 'egress' || event.kind === 'dns' || event.kind === 'approval';
     case 'files':
       return event.kind === 'touch';
     case 'credentials':
@@ -74,6 +74,20 @@ const textsOf = (event: TimelineDraft): Texts => {
         code: event.code,
         method: event.op,
         more: [event.credential],
+      };
+    case 'approval':
+      return {
+        prog,
+        host: event.host,
+        path: event.path,
+        method: event.method ?? event.what,
+        more: [
+          event.question,
+          event.answer,
+          event.repository,
+          ...(event.refs ?? []),
+          event.credential,
+        ],
       };
     case 'process':
       return { prog: `${event.command.join(' ')}\n${prog}`, method: event.op };

@@ -75,6 +75,17 @@ const SESSION_WORDS = {
   'guard-lost': 'Guard lost: touches are not seen',
 } as const;
 
+/** What became of a question. */
+export const ANSWER_WORDS = {
+  allowed: 'allowed',
+  denied: 'refused',
+  'timed-out': 'no answer in time',
+  nobody: 'nobody was there',
+  withdrawn: 'the program gave up',
+} as const;
+
+const SCOPE_WORDS = { once: ' once', session: ' for the session' } as const;
+
 const why = (rule: string | undefined): string => (rule === undefined ? '' : ` · rule “${rule}”`);
 
 const times = (count: number): string => (count > 1 ? ` ×${count}` : '');
@@ -199,6 +210,23 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
         right: tripped ? event.code : event.op,
         who: event.program === undefined ? 'Glovebox' : programWords(event.program),
         reason: tripped && event.code !== undefined ? CODES[event.code] : undefined,
+      };
+    }
+    case 'approval': {
+      const allowed = event.answer === 'allowed';
+      const target = event.repository ?? event.path;
+      const act = event.what === 'destination' ? (event.method ?? 'reach') : event.what.slice(4);
+      return {
+        ...NOTHING,
+        tone: allowed ? 'allowed' : event.answer === 'withdrawn' ? 'quiet' : 'denied',
+        sign: '?',
+        verdict: 'question',
+        what: event.host,
+        more: [act, target, ...(event.refs ?? [])].filter((part) => part !== undefined).join(' '),
+        right: `${ANSWER_WORDS[event.answer]}${event.scope === undefined ? '' : SCOPE_WORDS[event.scope]}`,
+        credential: event.credential,
+        who: programWords(event.program),
+        figures: `after ${formatDuration(event.durationMs)}`,
       };
     }
     case 'process':

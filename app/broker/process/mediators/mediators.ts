@@ -1,4 +1,5 @@
 import type { GitRule } from '../../../policy/index.ts';
+import type { Asker } from '../asker.ts';
 import type { Mediator } from '../mediate.ts';
 import { createAwsMediator } from './aws.ts';
 import { createGitMediator } from './git.ts';
@@ -6,10 +7,10 @@ import { createSelfSignedMediator, createTokenMediator, type TokenDeps } from '.
 
 /** Every mediator of a session, in the order in which a request is shown to them. */
 export const createMediators = (
-  deps: TokenDeps & { readonly git: readonly GitRule[] },
+  deps: TokenDeps & { readonly git: readonly GitRule[]; readonly asker: Asker },
 ): readonly Mediator[] => [
   createAwsMediator(deps.book, deps.clock),
   createTokenMediator(deps),
   createSelfSignedMediator(deps.book, deps.clock),
-  createGitMediator(deps.git, deps.book),
+  createGitMediator(deps.git, deps.book, deps.asker),
 ];

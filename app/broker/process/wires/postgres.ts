@@ -159,10 +159,12 @@ export const createPostgres = (deps: PostgresDeps): Postgres => {
       refuse(stream, exchange, caught(exchanges, { to, program }, found, 'the start-up'));
       return;
     }
-    if (verdict.verdict === 'denied') {
+    if (verdict.verdict !== 'allowed') {
       const why = `${host}:${String(port)} may not be reached from this session (${verdict.rule}).`;
       const hint = `If it should be, allow it: --allow ${host}:${String(port)}.`;
-      refuse(stream, exchange, failure(verdict.code, why, hint));
+      // A login is no question that could wait: only rules give leave here.
+      const code = verdict.verdict === 'denied' ? verdict.code : 'egress.no-rule';
+      refuse(stream, exchange, failure(code, why, hint));
       return;
     }
     const candidates = candidatesFor(host, port);

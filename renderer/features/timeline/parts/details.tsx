@@ -8,7 +8,7 @@ import { formatBytes, formatDuration, plural } from '../../../ui/format.ts';
 import { HostileText } from '../../../ui/hostile-text.tsx';
 import { IconClose, IconCopy } from '../../../ui/icons.ts';
 import type { TimelineStore } from '../store.ts';
-import { commandWords, projectPath, rowWords } from '../words.ts';
+import { ANSWER_WORDS, commandWords, projectPath, rowWords } from '../words.ts';
 import styles from './details.module.css';
 
 /** Most members of a folded row that are listed. */
@@ -46,6 +46,7 @@ const factsOf = (event: TimelineEvent): readonly Fact[] => {
           'Secrets replaced',
           event.scrubbed === undefined ? undefined : `${event.scrubbed} in the answer`,
         ],
+        ['Approval', event.asked],
         ['First seen', event.firstSeen === true ? 'now, on this machine' : undefined],
       ];
     case 'dns':
@@ -79,6 +80,21 @@ const factsOf = (event: TimelineEvent): readonly Fact[] => {
         ['Host', event.host],
         ['Code', event.code],
         ['Why', event.code === undefined ? undefined : CODES[event.code]],
+      ];
+    case 'approval':
+      return [
+        ...common,
+        ['Question', event.question],
+        ['Answer', ANSWER_WORDS[event.answer]],
+        ['Counts for', event.scope === 'session' ? 'this session' : event.scope],
+        [
+          'Request',
+          event.path === undefined ? undefined : `${event.method ?? ''} ${event.path}`.trim(),
+        ],
+        ['Branches', event.refs?.join(', ')],
+        ['Credential', event.credential],
+        ['Waited', formatDuration(event.durationMs)],
+        ['Approval', event.id],
       ];
     case 'process':
       return [

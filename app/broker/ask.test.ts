@@ -1,0 +1,239 @@
+import { connect, createServer, type Server } from 'node:net';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Question } from '../contract/index.ts';
+import type { Answer, Ask } from './port.ts';
+import { createTestAuthority, type TestAuthority } from './testing/certificates.ts';
+import {
+  createRig,
+  listenTls,
+  requestOn,
+  type Rig,
+  type RigOptions,
+  type Upstream,
+} from './testing/setup.ts';
+
+type Waits = {
+  readonly id: string;
+  readonly question: Question;
+  readonly signal: AbortSignal;
+  readonly say: (answer: Answer) => void;
+};
+
+/** A person who is asked and answers when told to. */
+const createPerson = (): { readonly ask: Ask; readonly asked: Waits[] } => {
+  const asked: Waits[] = [];
+  return {
+    asked,
+    ask: (id, question, signal) =>
+      new Promise((resolve) => {
+        asked.push({ id, question, signal, say: resolve });
+      }),
+  };
+};
+
+const ONCE: Answer = { answer: 'allowed', scope: 'once' };
+const SESSION: Answer = { answer: 'allowed', scope: 'session' };
+
+describe('a destination that no rule names, with a person to ask', () => {
+  let authority: TestAuthority;
+  let rig: Rig;
+  let upstream: Upstream;
+  let door: Server;
+  let connections = 0;
+  let seen: string[] = [];
+
+  beforeAll(async () => {
+    authority = await createTestAuthority();
+  });
+  afterEach(async () => {
+    await rig.close();
+    door.close();
+    await upstream.close();
+  });
+
+  const start = async (ask: Ask | undefined, more: RigOptions = {}): Promise<void> => {
+    seen = [];
+    connections = 0;
+    upstream = await listenTls(authority, ['api.test'], (request, response) => {
+      seen.push(`${request.method ?? ''} ${request.url ?? ''}`);
+      response.end('answer');
+    });
+    // Counts what is dialled, be it for a handshake alone.
+    door = createServer((socket) => {
+      connections += 1;
+      const onward = connect(upstream.port, '127.0.0.1');
+      socket.pipe(onward).pipe(socket);
+      socket.on('error', () => onward.destroy());
+      onward.on('error', () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+    const { port } = door.address() as { port: number };
+    rig = await createRig({
+      authority,
+      default: 'ask',
+      resolve: [`api.test:443:127.0.0.1:${String(port)}`],
+      program: { pid: 7, command: ['curl', 'https://api.test/'] },
+      ...(ask === undefined ? {} : { ask }),
+      ...more,
+    });
+  };
+
+  it('is dialled only after leave was given; the question shows method, path and program', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const answer = rig.fetch('https://api.test/v1/things?page=2');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(connections).toBe(0);
+    expect(person.asked[0]?.question).toEqual({
+      what: 'destination',
+      scheme: 'https',
+      host: 'api.test',
+      port: 443,
+      method: 'GET',
+      path: '/v1/things?page=2',
+      program: { pid: 7, command: ['curl', 'https://api.test/'] },
+    });
+    person.asked[0]?.say(ONCE);
+    expect((await answer).status).toBe(200);
+    expect(seen).toEqual(['GET /v1/things?page=2']);
+    const [event] = await rig.egress(1);
+    expect(event).toMatchObject({
+      verdict: 'allowed',
+      rule: 'default ask',
+      asked: person.asked[0]?.id,
+    });
+  });
+
+  it('is not dialled for a handshake that offers HTTP/2 either', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const socket = await rig.tls('api.test', { alpn: ['h2', 'http/1.1'] });
+    expect(socket.alpnProtocol).toBe('http/1.1');
+    expect(connections).toBe(0);
+    expect(person.asked).toEqual([]);
+    socket.destroy();
+  });
+
+  it('is refused where the person says no, and not asked about again at once', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const first = rig.fetch('https://api.test/a');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    person.asked[0]?.say({ answer: 'denied', scope: 'once' });
+    const refused = await first;
+    expect(refused.status).toBe(403);
+    expect(refused.headers['glovebox-code']).toBe('ask.denied');
+    const again = await rig.fetch('https://api.test/b');
+    expect(again.headers['glovebox-code']).toBe('ask.denied');
+    expect(person.asked.length).toBe(1);
+    expect(connections).toBe(0);
+    const events = await rig.egress(2);
+    expect(events[0]).toMatchObject({ verdict: 'denied', code: 'ask.denied' });
+  });
+
+  it.each([
+    ['timed-out', 'ask.timeout'],
+    ['nobody', 'ask.nobody'],
+    ['withdrawn', 'egress.aborted'],
+  ] as const)('is refused where the answer is %s', async (answer, code) => {
+    await start(() => Promise.resolve({ answer, scope: 'session' }));
+    const refused = await rig.fetch('https://api.test/a');
+    expect(refused.headers['glovebox-code']).toBe(code);
+    expect(connections).toBe(0);
+  });
+
+  it('is refused where nobody takes questions, or asking itself fails', async () => {
+    await start(undefined);
+    expect((await rig.fetch('https://api.test/a')).headers['glovebox-code']).toBe('ask.nobody');
+    await rig.close();
+    door.close();
+    await upstream.close();
+    await start(() => Promise.reject(new Error('the window is gone')));
+    expect((await rig.fetch('https://api.test/a')).headers['glovebox-code']).toBe('ask.nobody');
+    expect(connections).toBe(0);
+  });
+
+  it('passes one request with leave for once, and all with leave for the session', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const first = rig.fetch('https://api.test/a');
+    await rig.until(() => person.asked.length === 1, 'the first question');
+    person.asked[0]?.say(ONCE);
+    expect((await first).status).toBe(200);
+    const second = rig.fetch('https://api.test/a');
+    await rig.until(() => person.asked.length === 2, 'the second question');
+    person.asked[1]?.say(SESSION);
+    expect((await second).status).toBe(200);
+    expect((await rig.fetch('https://api.test/other', { method: 'POST', body: 'x' })).status).toBe(
+      200,
+    );
+    expect(person.asked.length).toBe(2);
+    const events = await rig.egress(3);
+    expect(events[2]?.asked).toBe(person.asked[1]?.id);
+    // Now that it may be reached, its protocol may be found out.
+    const socket = await rig.tls('api.test', { alpn: ['h2', 'http/1.1'] });
+    expect(socket.alpnProtocol).toBe('http/1.1');
+    socket.destroy();
+  });
+
+  it('shares one question among equal requests; leave for one is none for another', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const equal = [rig.fetch('https://api.test/a'), rig.fetch('https://api.test/a')];
+    await rig.until(() => person.asked.length === 1, 'the question');
+    const other = rig.fetch('https://api.test/send', { method: 'POST', body: 'x' });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(person.asked.length).toBe(1);
+    person.asked[0]?.say(ONCE);
+    const statuses = (await Promise.all(equal)).map(({ status }) => status);
+    expect(statuses).toEqual([200, 200]);
+    await rig.until(() => person.asked.length === 2, 'the question for the other request');
+    expect(seen).toEqual(['GET /a', 'GET /a']);
+    expect(person.asked[1]?.question).toMatchObject({ method: 'POST', path: '/send' });
+    person.asked[1]?.say({ answer: 'denied', scope: 'once' });
+    expect((await other).status).toBe(403);
+  });
+
+  it('asks nothing of what a rule denies, and needs no leave where a rule gives it', async () => {
+    const person = createPerson();
+    await start(person.ask, { deny: ['evil.test'], allow: ['api.test'] });
+    expect((await rig.fetch('https://api.test/a')).status).toBe(200);
+    const evil = await rig.fetch('https://evil.test/');
+    expect(evil.headers['glovebox-code']).toBe('egress.denied-by-rule');
+    expect(person.asked).toEqual([]);
+  });
+
+  it('withdraws the question when the program gives up', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const socket = await rig.tls('api.test');
+    const gone = requestOn(socket, '/a', 'api.test').catch(() => 'gone');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    socket.destroy();
+    expect(await gone).toBe('gone');
+    await rig.until(() => person.asked[0]?.signal.aborted === true, 'the withdrawal');
+    person.asked[0]?.say(SESSION);
+    await rig.egress(1);
+    // What was said to a withdrawn question gives no leave.
+    const next = rig.fetch('https://api.test/a');
+    await rig.until(() => person.asked.length === 2, 'a new question');
+    expect(connections).toBe(0);
+    person.asked[1]?.say({ answer: 'denied', scope: 'once' });
+    expect((await next).status).toBe(403);
+  });
+
+  it('refuses more questions than a person could answer', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const waiting = Array.from({ length: 16 }, (_, index) =>
+      rig.fetch(`https://host-${String(index)}.test/`),
+    );
+    await rig.until(() => person.asked.length === 16, 'sixteen questions');
+    const over = await rig.fetch('https://one-more.test/');
+    expect(over.headers['glovebox-code']).toBe('ask.too-many');
+    for (const { say } of person.asked) say({ answer: 'denied', scope: 'once' });
+    const statuses = new Set((await Promise.all(waiting)).map(({ status }) => status));
+    expect(statuses).toEqual(new Set([403]));
+  });
+});
