@@ -36,6 +36,14 @@ const service = (
   echo: Claim['echo'] = 'replaced',
 ): Claim => ({ client, family: 'services', login, protocol, echo });
 
+const assistant = (client: string, protocol: WireProtocol, login: string): Claim => ({
+  client,
+  family: 'assistants',
+  login,
+  protocol,
+  echo: 'replaced',
+});
+
 /** Every client of the matrix. */
 export const CLAIMS = [
   http('curl', 'h2'),
@@ -62,6 +70,11 @@ export const CLAIMS = [
   service('@grpc/grpc-js', 'h2', 'Bearer, in metadata'),
   service('Python grpcio', 'h2', 'Bearer, in metadata'),
   service('psql', 'tcp', 'SCRAM, on the broker’s side', 'cut'),
+  assistant('Claude Code', 'h1', 'x-api-key'),
+  assistant('Codex', 'ws', 'Bearer, in the handshake'),
+  assistant('Codex, server-sent events', 'h2', 'Bearer'),
+  assistant('Gemini CLI', 'h1', 'x-goog-api-key'),
+  assistant('opencode', 'h1', 'x-api-key'),
 ] as const satisfies readonly Claim[];
 
 export type ClientName = (typeof CLAIMS)[number]['client'];

@@ -13,8 +13,10 @@ export type Use = {
   /** Name of the lent credential, and the variable that holds its placeholder. */
   readonly credential: string;
   readonly variable: string;
-  /** `Authorization` as the service wants it. */
-  readonly authorization: string;
+  /** The login as the service wants it. */
+  readonly login: string;
+  /** Only requests with this method, where others at the host belong to another client. */
+  readonly method?: string;
   /** What the timeline calls the programs that spoke. */
   readonly program: RegExp;
 };
@@ -32,10 +34,12 @@ export const expectClaimHolds = async (
 ): Promise<void> => {
   const { protocol } = claimOf(use.client);
   const said = ran.stdout + ran.stderr;
-  const arrived = upstream.seen.filter(({ host }) => host === use.host);
-  expect(arrived.map(({ authorization }) => authorization)).toContain(use.authorization);
+  const own = ({ host, method }: { host: string; method?: string | undefined }): boolean =>
+    host === use.host && (use.method === undefined || method === use.method);
+  const arrived = upstream.seen.filter(own);
+  expect(arrived.map(({ login }) => login)).toContain(use.login);
   for (const one of arrived) {
-    expect(['', use.authorization]).toContain(one.authorization);
+    expect(['', use.login]).toContain(one.login);
     expect(one.protocol).toBe(protocol);
   }
 
@@ -44,7 +48,7 @@ export const expectClaimHolds = async (
   expect(placeholder).not.toBe('');
   expect(said).toContain(placeholder);
 
-  const records = (await matrix.egress()).filter(({ host }) => host === use.host);
+  const records = (await matrix.egress()).filter(own);
   const called = (list: readonly { method?: string | undefined; path?: string | undefined }[]) =>
     list.map(({ method, path }) => `${method ?? ''} ${path ?? ''}`).toSorted();
   expect(called(records)).toEqual(called(arrived));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { claimOf, type ClientName } from './claims.ts';
 import { openMatrix, type Matrix } from './rig.ts';
 import { findInside, shapesIn } from './secret.ts';
-import { echoService, startUpstream, type Upstream } from './upstream.ts';
+import { echoService, echoSocket, startUpstream, type Upstream } from './upstream.ts';
 
 const HOST = 'api.matrix.test';
 const SOCKET_HOST = 'socket.matrix.test';
@@ -18,7 +18,7 @@ beforeAll(async () => {
       await startUpstream({
         identity: await authority.issue([HOST, SOCKET_HOST]),
         services: { [HOST]: echoService(TOKEN) },
-        socketSecrets: { [HOST]: TOKEN, [SOCKET_HOST]: SOCKET_TOKEN },
+        sockets: { [HOST]: echoSocket(TOKEN), [SOCKET_HOST]: echoSocket(SOCKET_TOKEN) },
       }),
     );
     return {
@@ -120,7 +120,7 @@ describe('HTTP clients in a real sandbox, with nothing set up', () => {
 
     const arrived = upstream.seen.filter((seen) => seen.path === path);
     expect(arrived).toEqual([
-      expect.objectContaining({ authorization: `Bearer ${TOKEN}`, protocol: claim.protocol }),
+      expect.objectContaining({ login: `Bearer ${TOKEN}`, protocol: claim.protocol }),
     ]);
     expect(shapesIn(said, TOKEN)).toEqual([]);
     const placeholder = (await matrix.inside.run('printf %s "$MATRIX_TOKEN"')).stdout;
@@ -161,7 +161,7 @@ describe('WebSocket clients', () => {
     const arrived = upstream.seen.filter((seen) => seen.path === path);
     expect(arrived).toHaveLength(1);
     expect(arrived[0]?.protocol).toBe(claim.protocol);
-    expect([arrived[0]?.authorization, ...(arrived[0]?.subprotocols ?? [])]).toContain(
+    expect([arrived[0]?.login, ...(arrived[0]?.subprotocols ?? [])]).toContain(
       host === HOST ? `Bearer ${secret}` : secret,
     );
     expect(shapesIn(ran.stdout + ran.stderr, secret)).toEqual([]);

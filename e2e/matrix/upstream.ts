@@ -1,5 +1,5 @@
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -14,9 +14,18 @@ export type Seen = {
   readonly method: string;
   readonly path: string;
   readonly protocol: 'h1' | 'h2' | 'ws';
-  readonly authorization: string;
+  /** The header that it was logged in with, whatever its name; empty for none. */
+  readonly login: string;
   /** Names of subprotocols that a WebSocket's handshake offered. */
   readonly subprotocols: readonly string[];
+};
+
+/** What becomes of a WebSocket at one host, for who brings its secret. */
+export type SocketService = {
+  readonly secret: string;
+  readonly serve: (socket: WebSocket) => void;
+  /** True while it wants plain requests instead. */
+  readonly closed?: () => boolean;
 };
 
 /** Answers for one host: who may come in is its own business. */
@@ -53,10 +62,21 @@ export const echoService =
     response.end(gzip ? gzipSync(body) : body);
   };
 
-const greet = (socket: WebSocket, secret: string): void => {
-  socket.send(JSON.stringify({ 'you-sent': secret, again: shapesOf(secret)['base64'] }));
-  socket.on('message', (data: Buffer, binary) => socket.send(data, { binary }));
-};
+/** Says the secret at once, and then whatever it hears. */
+export const echoSocket = (secret: string): SocketService => ({
+  secret,
+  serve: (socket) => {
+    socket.send(JSON.stringify({ 'you-sent': secret, again: shapesOf(secret)['base64'] }));
+    socket.on('message', (data: Buffer, binary) => {
+      socket.send(data, { binary });
+    });
+  },
+});
+
+const loginOf = (headers: IncomingHttpHeaders): string =>
+  [headers.authorization, headers['x-api-key'], headers['x-goog-api-key']]
+    .filter((value) => typeof value === 'string')
+    .at(0) ?? '';
 
 /**
  * Starts the server. A WebSocket's secret is brought as a bearer token or among the subprotocols.
@@ -64,8 +84,8 @@ const greet = (socket: WebSocket, secret: string): void => {
 export const startUpstream = async (options: {
   readonly identity: Identity;
   readonly services: Readonly<Record<string, Service>>;
-  /** Hosts that take WebSockets, with the secret that each wants. */
-  readonly socketSecrets?: Readonly<Record<string, string>>;
+  /** Hosts that take WebSockets. */
+  readonly sockets?: Readonly<Record<string, SocketService>>;
 }): Promise<Upstream> => {
   const seen: Seen[] = [];
   const { certificate: cert, key } = options.identity;
@@ -78,45 +98,46 @@ export const startUpstream = async (options: {
       method: request.method,
       path: request.url,
       protocol: request.httpVersionMajor === 2 ? 'h2' : 'h1',
-      authorization: request.headers.authorization ?? '',
+      login: loginOf(request.headers),
       subprotocols: [],
     });
     const service = options.services[host];
     if (service === undefined) response.writeHead(404).end();
     else service(request, response);
   });
-  const sockets = new WebSocketServer({
+  const accepting = new WebSocketServer({
     noServer: true,
     handleProtocols: (offered) => (offered.has(ECHO_PROTOCOL) ? ECHO_PROTOCOL : false),
   });
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
+    const { host = '' } = request.headers;
     const subprotocols = (request.headers['sec-websocket-protocol'] ?? '').split(/, */);
-    const { authorization = '', host = '' } = request.headers;
-    const secret = options.socketSecrets?.[host];
-    seen.push({
-      host,
-      method: 'GET',
-      path: request.url ?? '',
-      protocol: 'ws',
-      authorization,
-      subprotocols,
-    });
-    if (
-      secret === undefined ||
-      (authorization !== `Bearer ${secret}` && !subprotocols.includes(secret))
-    ) {
-      stream.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n');
+    const login = loginOf(request.headers);
+    const path = request.url ?? '';
+    seen.push({ host, method: 'GET', path, protocol: 'ws', login, subprotocols });
+    const service = options.sockets?.[host];
+    const refuse = (status: string): void => {
+      stream.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\n\r\n`);
+    };
+    if (service === undefined || service.closed?.() === true) {
+      refuse('426 Upgrade Required');
       return;
     }
-    sockets.once('headers', (headers: string[]) => headers.push(`x-you-sent: ${secret}`));
-    sockets.handleUpgrade(request, stream, head, (socket) => greet(socket, secret));
+    if (login !== `Bearer ${service.secret}` && !subprotocols.includes(service.secret)) {
+      refuse('401 Unauthorized');
+      return;
+    }
+    accepting.once('headers', (headers: string[]) => {
+      headers.push(`x-you-sent: ${service.secret}`);
+    });
+    accepting.handleUpgrade(request, stream, head, service.serve);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
     seen,
     close: () => {
-      for (const socket of sockets.clients) socket.terminate();
+      for (const socket of accepting.clients) socket.terminate();
       server.close();
     },
   };

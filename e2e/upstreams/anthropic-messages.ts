@@ -145,12 +145,17 @@ const json = (response: ServerResponse, status: number, body: unknown): void => 
 
 const problem = (type: string, message: string) => ({ type: 'error', error: { type, message } });
 
-/** Starts the stand-in on a loopback port. It accepts exactly `apiKey` and answers 401 to anything else. */
-export const startAnthropicStandIn = async (options: {
-  readonly identity: Identity;
+/**
+ * The service itself, for whichever server it is put behind. It accepts exactly `apiKey` and answers 401
+ * to anything else.
+ */
+export const createAnthropicService = (options: {
   readonly apiKey: string;
   readonly script: Script;
-}): Promise<AnthropicStandIn> => {
+}): {
+  readonly seen: readonly SeenRequest[];
+  readonly listener: (request: IncomingMessage, response: ServerResponse) => void;
+} => {
   const seen: SeenRequest[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readBody(request);
@@ -181,15 +186,26 @@ export const startAnthropicStandIn = async (options: {
     if (parsed.data.stream === true) await stream(response, parsed.data, block);
     else json(response, 200, messageOf(parsed.data, [block], stopReason(block)));
   };
-  const server = createServer(
-    { cert: options.identity.certificate, key: options.identity.key },
-    (request, response) => {
+  return {
+    seen,
+    listener: (request, response) => {
       answer(request, response).catch((failure: unknown) => {
         if (!response.headersSent) json(response, 500, problem('api_error', String(failure)));
         else response.destroy();
       });
     },
-  );
+  };
+};
+
+/** Starts the stand-in on a loopback port. */
+export const startAnthropicStandIn = async (options: {
+  readonly identity: Identity;
+  readonly apiKey: string;
+  readonly script: Script;
+}): Promise<AnthropicStandIn> => {
+  const { seen, listener } = createAnthropicService(options);
+  const { certificate: cert, key } = options.identity;
+  const server = createServer({ cert, key }, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
