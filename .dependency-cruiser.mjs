@@ -36,7 +36,7 @@ export default {
       severity: 'error',
       from: { path: `^app/(${rooms.join('|')})/`, pathNot: '\\.test\\.ts$' },
       to: {
-        path: '^(app|renderer|e2e|bench|scripts)/',
+        path: '^(app|renderer|e2e|bench|fuzz|scripts)/',
         pathNot: `^app/(kit|contract|policy|$1)/`,
       },
     },

@@ -7,6 +7,7 @@ const everywhere = [
   'e2e/**',
   'scripts/**',
   'bench/**',
+  'fuzz/**',
 ];
 const suffixed = (suffix: string): string[] => everywhere.map((folder) => `${folder}/*${suffix}`);
 

@@ -31,6 +31,9 @@ describe('path patterns', () => {
     ['/projects/group%2Frepo/**', '/projects/group/repo/issues', false],
     ['/v1/**', '/v1//admin', false],
     ['/**', '//host/x', false],
+    ['/keys/%2A', '/keys/other', false],
+    ['/keys/%2A', '/keys/*', true],
+    ['/%2a%2a', '/a/b', false],
   ])('%s and %s: %s', (pattern, path, expected) => {
     expect(fits(pattern, path)).toBe(expected);
   });

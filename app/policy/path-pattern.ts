@@ -13,7 +13,7 @@ const decode = (segment: string): string =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
 
-const partsOf = (path: string): readonly string[] => path.slice(1).split('/').map(decode);
+const partsOf = (path: string): readonly string[] => path.slice(1).split('/');
 
 /**
  * Reads a path pattern: it begins with a slash, `*` stands for one segment, `**` for any number, all
@@ -35,7 +35,8 @@ export const parsePathPattern = (text: string): Result<PathPattern> => {
 
 // Behind an encoded slash some servers see two segments and some see one: no star stands for it.
 const PATHS: SegmentMatch = {
-  same: (literal, segment) => literal === segment,
+  // Only here are a pattern's escapes read: a star that is written as one (`%2A`) stands for itself.
+  same: (literal, segment) => decode(literal) === segment,
   free: (segment) => !segment.includes('/'),
 };
 
@@ -47,4 +48,4 @@ const PATHS: SegmentMatch = {
 export const matchesPathPattern = (pattern: PathPattern, path: string): boolean =>
   path.startsWith('/') &&
   !path.includes('//') &&
-  matchSegments(partsOf(pattern), partsOf(path), PATHS);
+  matchSegments(partsOf(pattern), partsOf(path).map(decode), PATHS);

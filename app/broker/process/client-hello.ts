@@ -45,31 +45,40 @@ const reader = (bytes: Buffer) => {
   return { take, number, vector, left: () => bytes.length - at };
 };
 
+const TOO_LARGE = { why: 'the ClientHello is too large' } as const;
+
 /** The bytes of the first handshake message, put together over records (RFC 8446 5.1). */
 const firstHandshake = (bytes: Buffer): Buffer | { readonly why: string } | undefined => {
   const parts: Buffer[] = [];
   let have = 0;
   let at = 0;
+  let want: number | undefined;
   for (;;) {
     if (bytes.length - at < RECORD_HEADER_BYTES) return undefined;
+    if (at + RECORD_HEADER_BYTES > MAX_CLIENT_HELLO_BYTES) return TOO_LARGE;
     if (bytes[at] !== HANDSHAKE) return { why: 'a record is not a handshake record' };
     if (bytes[at + 1] !== 3 || (bytes[at + 2] ?? 255) > 4)
       return { why: 'the record version is not TLS' };
     const length = bytes.readUInt16BE(at + 3);
     if (length === 0 || length > MAX_RECORD_BYTES)
       return { why: 'a record has an impossible length' };
+    // Here too, so that the verdict does not depend on how much has come at once.
+    if (at + RECORD_HEADER_BYTES + length > MAX_CLIENT_HELLO_BYTES) return TOO_LARGE;
     if (bytes.length - at - RECORD_HEADER_BYTES < length) return undefined;
     parts.push(bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length));
     have += length;
     at += RECORD_HEADER_BYTES + length;
     if (have < 4) continue;
-    const message = Buffer.concat(parts);
-    if (message[0] !== CLIENT_HELLO)
-      return { why: 'the first handshake message is not a ClientHello' };
-    const want = 4 + message.readUIntBE(1, 3);
-    if (want > MAX_CLIENT_HELLO_BYTES) return { why: 'the ClientHello is too large' };
+    // Once: put together for each record, many small ones would take time by their square.
+    if (want === undefined) {
+      const head = Buffer.concat(parts);
+      if (head[0] !== CLIENT_HELLO)
+        return { why: 'the first handshake message is not a ClientHello' };
+      want = 4 + head.readUIntBE(1, 3);
+    }
+    if (want > MAX_CLIENT_HELLO_BYTES) return TOO_LARGE;
     if (have > want) return { why: 'data follows the ClientHello in its record' };
-    if (have === want) return message.subarray(4);
+    if (have === want) return Buffer.concat(parts).subarray(4);
   }
 };
 
@@ -107,9 +116,7 @@ const parseAlpn = (data: Buffer): readonly string[] | undefined => {
 export const readClientHello = (bytes: Buffer): ClientHelloReading => {
   const body = firstHandshake(bytes);
   if (body === undefined) {
-    return bytes.length > MAX_CLIENT_HELLO_BYTES
-      ? bad('the ClientHello is too large')
-      : { type: 'more' };
+    return bytes.length > MAX_CLIENT_HELLO_BYTES ? bad(TOO_LARGE.why) : { type: 'more' };
   }
   if ('why' in body) return bad(body.why);
   const hello = reader(body);

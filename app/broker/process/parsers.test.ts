@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { connect } from 'node:tls';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +11,7 @@ import { MAX_CLIENT_HELLO_BYTES, readClientHello } from './client-hello.ts';
 import { MAX_DNS_QUERY_BYTES, RCODE, readDnsQuery } from './dns-message.ts';
 import { createDnsZone, isZoneAddress, ZONE_HOLD_MS } from './dns-zone.ts';
 import { parseEndpoint, readSockaddr } from './endpoint.ts';
+import { MAX_REQUEST_LINE_BYTES, sniff } from './sniff.ts';
 
 /** The first bytes that Node's own TLS client sends. */
 const captureHello = (options: object): Promise<Buffer> =>
@@ -77,6 +79,20 @@ describe('readClientHello', () => {
     expect(large.length).toBeLessThan(MAX_CLIENT_HELLO_BYTES);
   });
 
+  it('reads records of one byte each in time proportional to their number', () => {
+    const large = Buffer.concat([Buffer.from([1, 0, 0x75, 0x30]), Buffer.alloc(30_000)]);
+    const wire = Buffer.concat(Array.from(large, (byte) => record(Buffer.from([byte]))));
+    const began = performance.now();
+    for (let round = 0; round < 200; round += 1)
+      readClientHello(wire.subarray(0, MAX_CLIENT_HELLO_BYTES));
+    // Put together anew for each record, one reading took 5 milliseconds and more.
+    expect(performance.now() - began).toBeLessThan(800);
+    expect(readClientHello(wire.subarray(0, MAX_CLIENT_HELLO_BYTES))).toEqual({ type: 'more' });
+    const tooLarge = { type: 'bad', why: 'the ClientHello is too large' };
+    expect(readClientHello(wire.subarray(0, MAX_CLIENT_HELLO_BYTES + 1))).toEqual(tooLarge);
+    expect(readClientHello(wire)).toEqual(tooLarge);
+  });
+
   it('never throws and never invents a name, whatever a byte is changed to', async () => {
     const bytes = await captureHello({ servername: 'api.example.com' });
     fc.assert(
@@ -99,6 +115,18 @@ describe('readClientHello', () => {
       ),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('sniff', () => {
+  it('refuses a request line over the cap, however much of it comes at once', async () => {
+    const line = `GET /${'a'.repeat(MAX_REQUEST_LINE_BYTES)} HTTP/1.1\r\n`;
+    for (const chunks of [[line], [line.slice(0, 100), line.slice(100)]]) {
+      const stream = new PassThrough({ highWaterMark: 100_000 });
+      for (const chunk of chunks) stream.write(chunk);
+      const found = await sniff(stream, createManualClock());
+      expect(found).toEqual({ type: 'unknown', why: 'the first line does not end' });
+    }
   });
 });
 

@@ -42,11 +42,9 @@ const readHttp = (all: Buffer): Reading => {
   const line = bytes.subarray(0, lineEnd < 0 ? bytes.length : lineEnd).toString('latin1');
   if (!METHOD_START.test(line.slice(0, 33)))
     return { type: 'unknown', why: 'the first bytes are neither TLS nor HTTP' };
-  if (lineEnd < 0) {
-    return bytes.length > MAX_REQUEST_LINE_BYTES
-      ? { type: 'unknown', why: 'the first line does not end' }
-      : undefined;
-  }
+  if (line.length > MAX_REQUEST_LINE_BYTES)
+    return { type: 'unknown', why: 'the first line does not end' };
+  if (lineEnd < 0) return undefined;
   if (line === 'PRI * HTTP/2.0\r') return { type: 'http2' };
   if (line.startsWith('PRI ')) return { type: 'unknown', why: 'the HTTP/2 preface is broken' };
   return REQUEST_LINE.test(line)

@@ -23,7 +23,9 @@ export type Replace = (
 ) => Result<string, Refusal>;
 
 const lifetimeOf = (answer: Readonly<Record<string, unknown>>): number | undefined => {
-  const seconds = Number(answer['expires_in']);
+  const told = answer['expires_in'];
+  // Some servers write the number as text. Anything else is none: turning an object into one may throw.
+  const seconds = typeof told === 'number' || typeof told === 'string' ? Number(told) : Number.NaN;
   return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
 };
 

@@ -1,10 +1,19 @@
+import { METHODS } from 'node:http';
+
 const TLS_HANDSHAKE = 22;
 const LF = 10;
 const isSpace = (byte: number | undefined): boolean =>
   byte === 9 || byte === LF || byte === 13 || byte === 32;
 
-/** A version in the first line, or the request line of HTTP/0.9, which has none. */
-const WEB_LINE = /\bHTTP\/\d|^GET \//i;
+/**
+ * A request line without a version: HTTP/0.9 has none, and many a server, Node's too, reads whatever
+ * fields and body follow such a line all the same.
+ */
+const VERSIONLESS = new RegExp(
+  `^(?:${[...METHODS, 'PRI'].join('|')})[ \\t]+(?:[/*]|[A-Za-z][A-Za-z0-9+.-]*:)`,
+);
+/** A version in the first line, or what HTTP/0.9 had for one. */
+const WEB_LINE = /\bHTTP\/[\d.]|^GET \//i;
 
 /**
  * Whether bytes that are neither well-formed TLS nor HTTP are still so close that a lenient server may
@@ -21,6 +30,6 @@ export const readWebLike = (bytes: Buffer): 'web' | 'other' | undefined => {
   if (!isLetter) return 'other';
   const end = bytes.indexOf(LF, from);
   const line = bytes.toString('latin1', from, end < 0 ? bytes.length : end);
-  if (WEB_LINE.test(line)) return 'web';
+  if (WEB_LINE.test(line) || VERSIONLESS.test(line)) return 'web';
   return end < 0 ? undefined : 'other';
 };

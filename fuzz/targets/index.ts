@@ -1,0 +1,20 @@
+import type { Target } from '../target.ts';
+import { GIT_TARGETS } from './git.ts';
+import { NAME_TARGETS } from './names.ts';
+import { POLICY_TARGETS } from './policy.ts';
+import { TLS_TARGETS } from './tls.ts';
+import { TOKEN_TARGETS } from './tokens.ts';
+import { WIRE_TARGETS } from './wires.ts';
+
+/** All that is fuzzed. */
+export const TARGETS: readonly Target[] = [
+  ...TLS_TARGETS,
+  ...NAME_TARGETS,
+  ...WIRE_TARGETS,
+  ...POLICY_TARGETS,
+  ...GIT_TARGETS,
+  ...TOKEN_TARGETS,
+];
+
+export const targetNamed = (name: string): Target | undefined =>
+  TARGETS.find((target) => target.name === name);
