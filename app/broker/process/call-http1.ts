@@ -28,6 +28,20 @@ const framed = ({ method, headers, framing, protocol }: CallHead): string[] => {
   return flat;
 };
 
+/**
+ * What makes an answer none that can be passed on: a version that is not HTTP/1, a change of protocol
+ * that names none, or a transfer coding beside plain chunked, which nobody asked for and under which
+ * nothing could be searched.
+ */
+const faultOf = ({ httpVersion, statusCode, headers }: IncomingMessage): string | undefined => {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return 'in another version of HTTP';
+  if (statusCode === 101) return 'that changes protocols and names none';
+  const coding = headers['transfer-encoding'];
+  return coding === undefined || coding.toLowerCase() === 'chunked'
+    ? undefined
+    : 'in a transfer coding that nobody asked for';
+};
+
 const refusalOf = (failed: unknown, to: Destination): Refusal => {
   if (failed instanceof DialError) return failed.failure;
   const code = failed instanceof Error && 'code' in failed ? String(failed.code) : 'failed';
@@ -65,7 +79,9 @@ export const http1Call =
       const refusal = failure('egress.timeout', `${to.host} was silent for too long.`);
       fail({ refusal, unprocessed: 'no' });
     });
-    upstream.on('continue', () => events.onContinue());
+    upstream.on('continue', () => {
+      if (interim < MAX_INTERIM_ANSWERS) events.onContinue();
+    });
     upstream.on('information', ({ statusCode, rawHeaders }) => {
       interim += 1;
       if (statusCode === 100 || statusCode === 101 || interim > MAX_INTERIM_ANSWERS || over) return;
@@ -74,6 +90,12 @@ export const http1Call =
     upstream.on('response', (answer: IncomingMessage) => {
       if (over) return;
       answered = true;
+      const fault = faultOf(answer);
+      if (fault !== undefined) {
+        const why = `${to.host} sent an answer ${fault}.`;
+        fail({ refusal: failure('egress.upstream-broke', why), unprocessed: 'no' });
+        return;
+      }
       events.onAnswer({
         status: answer.statusCode ?? 502,
         reason: answer.statusMessage ?? '',

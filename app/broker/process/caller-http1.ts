@@ -13,9 +13,15 @@ export const LINGER_MS = 2000;
 
 /**
  * Answers a request with a refusal that program and person can read. An upload is read on for a
- * while and thrown away, for a client that is cut off while it sends never gets to read why.
+ * while and thrown away, for a client that is cut off while it sends never gets to read why; unless
+ * there is nothing left to read.
  */
-export const sendRefusal = (clock: Clock, response: ServerResponse, refusal: Refusal): void => {
+export const sendRefusal = (
+  clock: Clock,
+  response: ServerResponse,
+  refusal: Refusal,
+  readOn = true,
+): void => {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -25,8 +31,8 @@ export const sendRefusal = (clock: Clock, response: ServerResponse, refusal: Ref
   const status = refusalStatus(refusal);
   response.writeHead(status, STATUS_CODES[status] ?? 'Refused', refusalHeaders(refusal, body));
   const { req: request } = response;
-  if (request.method === 'HEAD') {
-    response.end();
+  if (request.method === 'HEAD' || !readOn) {
+    response.end(request.method === 'HEAD' ? undefined : body);
     return;
   }
   response.write(body);
@@ -60,6 +66,14 @@ const flatten = ({ status, headers }: AnswerHead, request: IncomingMessage): str
   return flat;
 };
 
+/** Told of a request whose body turned out to be none. */
+const MALFORMED = 'malformed';
+
+/** Says that a request cannot be read to its end: whoever carries it refuses it. */
+export const tellMalformed = (request: IncomingMessage, refusal: Refusal): void => {
+  request.emit(MALFORMED, refusal);
+};
+
 const interim = (status: number, headers: HeaderPairs): string => {
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Interim'}\r\n${lines.join('')}\r\n`;
@@ -77,11 +91,15 @@ export const http1Caller = (
 ): Caller => ({
   version: 'h1',
   body: request,
+  onMalformed: (take) => {
+    request.once(MALFORMED, take);
+  },
   arrived: () => request.complete,
   trailers: () => pairsOf(request.rawTrailers),
   answered: () => response.headersSent,
   goOn: () => {
-    if (!response.headersSent) response.writeContinue();
+    // A program that speaks HTTP/1.0 knows no interim answers (RFC 9110 15.2).
+    if (!response.headersSent && request.httpVersion === '1.1') response.writeContinue();
   },
   inform: (status, headers) => {
     // A response that has no socket yet waits for an earlier one, and interim answers may be left out.
@@ -112,7 +130,7 @@ export const http1Caller = (
     raw.socket.write(interim(101, headers), 'latin1');
     return { stream: raw.socket, early: raw.early };
   },
-  refuse: (refusal) => sendRefusal(clock, response, refusal),
+  refuse: (refusal, readOn) => sendRefusal(clock, response, refusal, readOn),
   breakOff: () => response.destroy(),
   onOver: (over) => {
     response.once('finish', () => over(true));

@@ -102,6 +102,8 @@ export const http2Caller = (clock: Clock, stream: ServerHttp2Stream, asked: Aske
     version: 'h2',
     body: stream,
     arrived: () => arrived,
+    // A broken stream is reset by nghttp2, which `onOver` tells.
+    onMalformed: () => undefined,
     trailers: () => received,
     answered: () => stream.headersSent,
     goOn: () => {

@@ -105,12 +105,12 @@ export const forward = (
     done();
   };
 
-  const fail = (refusal: Refusal, verdict = refusalVerdict(refusal)): void => {
+  const fail = (refusal: Refusal, verdict = refusalVerdict(refusal), readOn = true): void => {
     if (over) return;
     exchange.refuse(refusal, verdict);
     if (!caller.answered()) exchange.set({ status: refusalStatus(refusal) });
     upload?.discard();
-    caller.refuse(refusal);
+    caller.refuse(refusal, readOn);
     call?.cancel();
     finish();
   };
@@ -142,6 +142,8 @@ export const forward = (
   const onTrip = (finding: Finding, where: string): void => {
     fail(caught(deps.exchanges, outgoing, finding, where), 'denied');
   };
+
+  caller.onMalformed((refusal) => fail(refusal, 'denied', false));
 
   caller.onOver((complete) => {
     if (over) return;

@@ -27,6 +27,8 @@ export type Caller = {
   readonly body: Readable;
   /** Whether all of the request has arrived. */
   readonly arrived: () => boolean;
+  /** Calls back when what is sent as the body turns out to be none: nothing more of it can be read. */
+  readonly onMalformed: (take: (refusal: Refusal) => void) => void;
   /** Fields that came after the body, once that has ended. */
   readonly trailers: () => HeaderPairs;
   /** Whether an answer has begun. */
@@ -42,8 +44,8 @@ export type Caller = {
   readonly end: (trailers: HeaderPairs, last?: Buffer) => void;
   /** Changes protocols, with this head: from here on both sides are free. */
   readonly upgrade: (headers: HeaderPairs) => UpgradedEnd;
-  /** Answers with a refusal; where an answer has begun already, breaks it off. */
-  readonly refuse: (refusal: Refusal) => void;
+  /** Answers with a refusal; where an answer has begun already, breaks it off. An upload is read on for a while, unless told not to. */
+  readonly refuse: (refusal: Refusal, readOn?: boolean) => void;
   /** Breaks off, so that what was sent cannot be taken for whole. `code` is an HTTP/2 error code. */
   readonly breakOff: (code?: number) => void;
   /** Calls back once: with true when the answer has left us whole, else when the program is gone. */

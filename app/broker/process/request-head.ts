@@ -3,7 +3,7 @@ import { MAX_URL_PATH_CHARS } from '../../contract/index.ts';
 import { failure, ok, type Result } from '../../kit/index.ts';
 import { canonicalPath, isAddress, parseHost } from '../../policy/index.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
-import { fieldName, fieldOf } from './field-name.ts';
+import { fieldName, fieldOf, lowerName } from './field-name.ts';
 import type { Refusal } from './refuse.ts';
 import { methodsOf } from './sites/methods.ts';
 
@@ -33,6 +33,9 @@ const ONCE = new Set([
   'te',
   'content-encoding',
 ]);
+/** Names that servers which write `_` for `-` would read as the framing of the body. */
+const FRAMING_LOOKALIKE = /^(?:content_length|transfer_encoding)$/;
+
 export type RequestHead = {
   readonly method: string;
   /** Path and query, as they go upstream. */
@@ -126,6 +129,11 @@ export const checkFields = (headers: HeaderPairs, target: string): Refusal | und
     const name = fieldName(rawName);
     if (name === undefined)
       return failure('egress.bad-request', 'A header field name has characters that none has.');
+    if (FRAMING_LOOKALIKE.test(name))
+      return failure(
+        'egress.bad-request',
+        `The header ${name} looks like one that frames the body.`,
+      );
     if (FIELD_CONTROL.test(value))
       return failure('egress.bad-request', `The header ${name} has control characters in it.`);
     if (!ONCE.has(name)) continue;
@@ -218,6 +226,11 @@ export const readRequestHead = (
   if (upgrade !== undefined && (framing.value.type !== 'none' || request.httpVersion !== '1.1')) {
     return refuse('egress.bad-request', 'A request for an upgrade has no body.');
   }
-  const expectsContinue = fieldOf(headers, 'expect') !== undefined;
-  return ok({ ...read, expectsContinue, upgrade });
+  const expects = fieldOf(headers, 'expect') !== undefined;
+  if (expects && request.httpVersion === '1.0') {
+    // To be ignored there (RFC 9110 10.1.1): nobody waits for leave.
+    const others = headers.filter(([name]) => lowerName(name) !== 'expect');
+    return ok({ ...read, headers: others, expectsContinue: false, upgrade });
+  }
+  return ok({ ...read, expectsContinue: expects, upgrade });
 };

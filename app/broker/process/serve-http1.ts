@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { failure, ok, type Clock } from '../../kit/index.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
 import { http1Call } from './call-http1.ts';
-import { http1Caller, sendRefusal } from './caller-http1.ts';
+import { http1Caller, sendRefusal, tellMalformed } from './caller-http1.ts';
 import { forward, type ForwardDeps, type Outgoing } from './forward.ts';
 import { requestFacts, type Approach, type JudgeRequest } from './judge-request.ts';
 import { refusalMessage, refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
@@ -34,8 +34,8 @@ export type Http1Seat = {
 /** One connection that speaks HTTP/1.1. */
 type Connection = {
   readonly seat: Http1Seat;
-  /** The request that came last; what the parser dislikes before its end belongs to it. */
-  last: IncomingMessage | undefined;
+  /** The request that came last, with its answer; what the parser dislikes before its end belongs to it. */
+  last: { readonly request: IncomingMessage; readonly response: ServerResponse } | undefined;
   /** Ends the connection from our side once all is written; what still comes is read and thrown away. */
   readonly endSoon: () => void;
   closing: boolean;
@@ -43,6 +43,8 @@ type Connection = {
   active: number;
   /** A refusal was its last word: what still comes is not read as a request. */
   over: boolean;
+  /** What is left to say once every answer under way is complete. */
+  lastWord: (() => void) | undefined;
 };
 
 export type ServeHttp1Deps = {
@@ -125,9 +127,10 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
   ): void => {
     const { to, program } = connection.seat.approachOf?.(request) ?? connection.seat.approach;
     connection.active += 1;
-    connection.last = request;
+    connection.last = { request, response };
     response.once('close', () => {
       connection.active -= 1;
+      if (connection.active === 0) connection.lastWord?.();
     });
     const exchange = exchanges.begin(
       { ...requestFacts(to, 'h1'), method: request.method ?? '', path: request.url ?? '' },
@@ -185,7 +188,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     serve(connection, request, response, { socket, early });
   };
 
-  /** Refuses what never became a request; the answer is written only where none is under way. */
+  /** Refuses what never became a request; the answer waits for those that are under way. */
   const refuseRaw = (
     connection: Connection,
     socket: Duplex,
@@ -200,8 +203,12 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     exchange.refuse(refusal);
     exchange.set({ status: refusalStatus(refusal) });
     exchange.finish();
-    if (socket.writable && connection.active === 0) socket.write(refusalMessage(refusal));
-    connection.endSoon();
+    connection.over = true;
+    connection.lastWord = () => {
+      if (socket.writable) socket.write(refusalMessage(refusal));
+      connection.endSoon();
+    };
+    if (connection.active === 0) connection.lastWord();
   };
 
   const server = createServer({
@@ -249,10 +256,13 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
       socket.destroy();
       return;
     }
-    if (connection.closing) return;
-    if (connection.last?.complete === false) {
-      // A broken body: its request has its own record, and perhaps its refusal on the way.
-      connection.endSoon();
+    if (connection.closing || connection.lastWord !== undefined) return;
+    const { last } = connection;
+    if (last?.request.complete === false) {
+      // A broken body belongs to its request, which may have its answer or its refusal on the way.
+      const why = `The body is malformed (${String(error.code)}).`;
+      if (last.response.headersSent) connection.endSoon();
+      else tellMalformed(last.request, failure('egress.bad-request', why));
       return;
     }
     const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
@@ -286,6 +296,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
         last: undefined,
         closing: false,
         over: false,
+        lastWord: undefined,
         active: 0,
       };
       connections.set(outer, connection);

@@ -1,0 +1,75 @@
+import type { Duplex } from 'node:stream';
+
+/** HTTP/2 frames written by hand (RFC 9113 4.1), for what no client library would send. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+const FRAME_HEAD_BYTES = 9;
+export const FRAME = { data: 0, headers: 1, reset: 3, settings: 4, goAway: 7 } as const;
+const END_STREAM = 1;
+const END_HEADERS = 4;
+
+const frame = (type: number, flags: number, stream: number, body: Buffer): Buffer => {
+  const head = Buffer.alloc(FRAME_HEAD_BYTES);
+  head.writeUIntBE(body.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, body]);
+};
+
+/** A length of up to 16,510 as an integer with a 7 bit prefix (RFC 7541 5.1). */
+const text = (value: string): Buffer => {
+  const bytes = Buffer.from(value, 'latin1');
+  const rest = bytes.length - 127;
+  const head =
+    rest < 0 ? [bytes.length] : rest < 128 ? [127, rest] : [127, (rest & 127) | 128, rest >> 7];
+  return Buffer.concat([Buffer.from(head), bytes]);
+};
+
+/** A header section without compression: every field a literal that is not indexed (RFC 7541 6.2.2). */
+const section = (fields: readonly (readonly [string, string])[]): Buffer =>
+  Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
+
+export type RawHttp2 = {
+  readonly headers: (
+    stream: number,
+    fields: readonly (readonly [string, string])[],
+    last: boolean,
+  ) => void;
+  readonly data: (stream: number, body: string, last: boolean) => void;
+  /** Types of the frames that came, those that only keep the connection going left out. */
+  readonly heard: () => readonly number[];
+  readonly closed: () => boolean;
+};
+
+/** Begins HTTP/2 on a stream that is there for it. */
+export const speakRawHttp2 = (socket: Duplex): RawHttp2 => {
+  const heard: number[] = [];
+  let rest = Buffer.alloc(0);
+  let closed = false;
+  socket.on('error', () => undefined);
+  socket.once('close', () => {
+    closed = true;
+  });
+  socket.on('data', (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= FRAME_HEAD_BYTES) {
+      const end = FRAME_HEAD_BYTES + rest.readUIntBE(0, 3);
+      if (rest.length < end) return;
+      const type = rest.readUInt8(3);
+      if (type === FRAME.headers || type === FRAME.reset || type === FRAME.goAway) heard.push(type);
+      rest = rest.subarray(end);
+    }
+  });
+  socket.write(Buffer.concat([PREFACE, frame(FRAME.settings, 0, 0, Buffer.alloc(0))]));
+  return {
+    headers: (stream, fields, last) => {
+      const flags = END_HEADERS | (last ? END_STREAM : 0);
+      socket.write(frame(FRAME.headers, flags, stream, section(fields)));
+    },
+    data: (stream, body, last) => {
+      socket.write(frame(FRAME.data, last ? END_STREAM : 0, stream, Buffer.from(body)));
+    },
+    heard: () => heard,
+    closed: () => closed,
+  };
+};
