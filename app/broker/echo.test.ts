@@ -68,6 +68,10 @@ const SHAPES: Readonly<Record<string, Echo>> = {
   'base64 in lines of 64, in JSON': json((key) => lines(base64(key.repeat(3)), 64, String.raw`\n`)),
   'base64 in short lines, indented': send((key) => lines(base64(key), 8, '\n    ')),
   'base64, percent-encoded': send((key) => encodeURIComponent(base64(key))),
+  'base64 in lines, percent-encoded': send((key) =>
+    encodeURIComponent(lines(base64(`x: ${key}`.repeat(3)), 64, '\n')),
+  ),
+  'base64 in short lines, \\u': json((key) => lines(base64(key), 9, String.raw`\u000a`)),
   'JSON \\u': json((key) => every(key, (code) => String.raw`\u00${code}`)),
   'JSON \\u in part, and \\/': json((key) =>
     key.replace('k', String.raw`\u006B`).replaceAll('/', String.raw`\/`),

@@ -349,15 +349,22 @@ export const forward = (
     return searching(book.bodyTrip(), stops, count);
   };
 
-  const finishUpload = (body: CallBody): void => {
-    // It broke off and only looks ended: the program's own end follows and tells the server.
-    if (!caller.arrived()) return;
+  /** The trailers of a body that has come to its end; undefined where one tripped. */
+  const trailersToSend = (): HeaderPairs | undefined => {
     const trailers = safeTrailers(caller.trailers());
     const found = trailers
       .map(([name, value]) => deps.book.textTrip(`${name}: ${value}`))
       .find((finding) => finding !== undefined);
-    if (found === undefined) body.finish(trailers);
-    else onTrip(found, 'a trailer');
+    if (found === undefined) return trailers;
+    onTrip(found, 'a trailer');
+    return undefined;
+  };
+
+  const finishUpload = (body: CallBody): void => {
+    // It broke off and only looks ended: the program's own end follows and tells the server.
+    if (!caller.arrived()) return;
+    const trailers = trailersToSend();
+    if (trailers !== undefined) body.finish(trailers);
   };
 
   const send = (leaving: Leaving, onReady: (body: CallBody) => void, replayable: boolean): void => {
@@ -508,19 +515,26 @@ export const forward = (
       onTrip(left, 'what was held');
       return;
     }
+    const trailers = trailersToSend();
+    if (trailers === undefined) return;
     const [first] = usedInBody;
     if (first !== undefined && used.length === 0) exchange.set({ credential: first.credential });
     for (const grant of usedInBody) deps.recordUse(grant, outgoing);
     const bare = framing.type === 'none' && body.length === 0;
+    const trailing = trailers.length > 0;
     const leaving: Leaving = {
       target,
-      headers: headers.filter(([name]) => name.toLowerCase() !== 'trailer'),
-      framing: bare ? { type: 'none' } : { type: 'length', bytes: body.length },
+      headers: trailing ? headers : headers.filter(([name]) => name.toLowerCase() !== 'trailer'),
+      framing: bare
+        ? { type: 'none' }
+        : trailing
+          ? { type: 'chunked' }
+          : { type: 'length', bytes: body.length },
     };
     const onReady = (sink: CallBody): void => {
       bytesOut = body.length;
       if (body.length > 0) sink.write(body);
-      sink.finish([]);
+      sink.finish(trailers);
     };
     send(leaving, onReady, true);
   };

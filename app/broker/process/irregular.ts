@@ -150,7 +150,13 @@ export const findIrregular = (
       if (!told) tryAll(place, false);
     } else if (glanced >= 0) {
       tryByte(place, glanced, false);
-      if (needles.wraps && isBreak(glanced)) onBreak(place, glanced, place + 2, 1);
+      // How long the escape is, depends on its kind: `\n`, `%0A`, `\u000a`.
+      if (needles.wraps && isBreak(glanced)) {
+        const told = eachReading(place, (value, end, layers) => {
+          if (isBreak(value)) onBreak(place, value, end, layers);
+        });
+        if (!told) tryAll(place, true);
+      }
     }
   };
 

@@ -1,0 +1,308 @@
+import { inFile, type Mutation } from '../mutation.ts';
+
+const PROCESS = 'app/broker/process';
+
+/** What stands in the ways beside HTTP, and in the schemes that mediators know. */
+export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
+  ...inFile(`${PROCESS}/wires/postgres-upstream.ts`, [
+    [
+      'pg-cleartext',
+      'no database password leaves unencrypted',
+      "if (answer.value === 'N' && named(host, port)) return ok(dialled.value);",
+      "if (answer.value === 'N') return ok(dialled.value);",
+      'app/broker/postgres.test.ts',
+    ],
+    [
+      'pg-early',
+      'nothing said before TLS is read as if said in it',
+      "if (socket.readableLength > 0) return refuse(broke(host, 'said more than it was asked'));",
+      '',
+      'app/broker/postgres.test.ts',
+    ],
+    [
+      'pg-prove',
+      'a database proves that it knows the password',
+      "return stage === 'asked' || stage === 'continued'",
+      "return stage === 'start'",
+      'app/broker/postgres.test.ts',
+    ],
+    [
+      'pg-signature',
+      'a database’s proof is checked',
+      "if (scram?.verify(data.toString('latin1')) !== true) {",
+      'if (scram === undefined) {',
+      'app/broker/postgres.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/scram.ts`, [
+    [
+      'scram-nonce',
+      'a SCRAM server goes on from our nonce',
+      '!both.startsWith(nonce) || both.length <= nonce.length',
+      'both.length <= nonce.length',
+      `${PROCESS}/wires/scram.test.ts`,
+    ],
+    [
+      'scram-rounds',
+      'a SCRAM server asks for neither too few rounds nor too many',
+      'if (rounds < MIN_SCRAM_ITERATIONS || rounds > MAX_SCRAM_ITERATIONS) return undefined;',
+      '',
+      `${PROCESS}/wires/scram.test.ts`,
+    ],
+    [
+      'scram-strip',
+      'stripping the channel binding is noticed',
+      "flag === 'n' || (flag === 'y' && binding === undefined);",
+      "flag === 'n' || flag === 'y';",
+      `${PROCESS}/wires/scram.test.ts`,
+    ],
+    [
+      'scram-proof',
+      'the program proves that it holds the placeholder',
+      'if (timingSafeEqual(sha256(clientKey), storedKey)) {',
+      'if (clientKey.length > 0) {',
+      `${PROCESS}/wires/scram.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/pass-through.ts`, [
+    [
+      'pass-sni',
+      'TLS passes unopened to the host that it names alone',
+      'return named.value === host\n    ? undefined',
+      'return named.ok\n    ? undefined',
+      'app/broker/wires.test.ts',
+    ],
+    [
+      'pass-none',
+      'TLS that names no host does not pass unopened',
+      'if (serverName === undefined) {\n    return failure',
+      "if (serverName === '') {\n    return failure",
+      `${PROCESS}/wires/wire-parsers.test.ts`,
+    ],
+    [
+      'pass-ech',
+      'an encrypted ClientHello does not pass unopened',
+      'if (encrypted) {',
+      "if (serverName === '') {",
+      `${PROCESS}/wires/wire-parsers.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/raw-tcp.ts`, [
+    [
+      'raw-web',
+      'nearly-HTTP and broken TLS do not go by unread',
+      "if (first.type === 'unknown' && (await isWebLike(socket, clock))) {",
+      "if (first.type === 'gone') {",
+      'app/broker/wires.test.ts',
+    ],
+    [
+      'raw-late',
+      'TLS after a silence is still opened',
+      "const isWeb = said.type !== 'unknown' && said.type !== 'gone' && said.type !== 'silent';",
+      'const isWeb = false;',
+      'app/broker/wires.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/splice.ts`, [
+    [
+      'splice-trip',
+      'raw bytes stop at a value that may not pass',
+      "settle({ type: 'hit', way, hit: step.hit });\n          return;\n        }\n        pass(step.bytes);\n        if",
+      'pass(chunk);\n          return;\n        }\n        pass(step.bytes);\n        if',
+      `${PROCESS}/wires/splice.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/proxy.ts`, [
+    [
+      'proxy-self',
+      'the proxy does not lead to itself',
+      'if (host === PROXY_NAME || isProxyAddress(host)) {',
+      "if (host === '') {",
+      'app/broker/wires.test.ts',
+    ],
+    [
+      'proxy-host',
+      'the Host of a CONNECT names where it leads',
+      "if (!sameHost(valueOf('host'), target.value.host)) {",
+      "if (valueOf('host') === '') {",
+      'app/broker/wires.test.ts',
+    ],
+    [
+      'proxy-trip',
+      'a placeholder in a CONNECT trips',
+      'if (refusal !== undefined) return { ok: false, error: refusal };',
+      '',
+      'app/broker/wires.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/aws.ts`, [
+    [
+      'aws-verify',
+      'only who holds the placeholder’s secret half has a request signed',
+      'if (!same(expected, header.value.signature)) {',
+      "if (expected === '') {",
+      `${PROCESS}/mediators/aws.test.ts`,
+    ],
+    [
+      'aws-presigned',
+      'presigned AWS requests are refused',
+      'if (other !== undefined) return err(other);',
+      '',
+      `${PROCESS}/mediators/aws.test.ts`,
+    ],
+    [
+      'aws-skew',
+      'an AWS signature is fresh',
+      'if (Math.abs(clock.now() - at) > MAX_SIGNATURE_SKEW_MS)',
+      'if (at < 0)',
+      `${PROCESS}/mediators/aws.test.ts`,
+    ],
+    [
+      'aws-sts',
+      'AWS STS mints no credential into the sandbox',
+      'if (mintsCredential(header.value, request, body)) {',
+      "if (header.value.signature === '') {",
+      `${PROCESS}/mediators/aws.test.ts`,
+    ],
+    [
+      'aws-chunked',
+      'AWS bodies signed by chunk are refused',
+      "if (declared.startsWith('STREAMING-')) {",
+      "if (declared === '') {",
+      `${PROCESS}/mediators/aws.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/token-answer.ts`, [
+    [
+      'oauth-replace',
+      'tokens that come back are replaced',
+      'return secret ? replace(name, value) : ok(value);',
+      'return ok(value);',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+    [
+      'oauth-unreadable',
+      'an answer of a token endpoint that cannot be read is held back',
+      'if (!object.success) return unreadable(`(status ${String(answer.status)}) is no JSON object`);',
+      'if (!object.success) return ok(answer);',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/tokens.ts`, [
+    [
+      'oauth-endpoint',
+      'refresh tokens go to their own endpoint alone',
+      'host.value === to.host &&',
+      '',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+    [
+      'oauth-grant-type',
+      'an assertion is exchanged for what it is for alone',
+      "if (fields.get('grant_type') !== JWT_BEARER) {",
+      "if (fields.get('grant_type') === '') {",
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/git.ts`, [
+    [
+      'git-push',
+      'a push changes the refs that rules allow alone',
+      "if (refused.length === 0) return ok('go');",
+      "if (refused.length >= 0) return ok('go');",
+      `${PROCESS}/mediators/git-wire.test.ts`,
+    ],
+    [
+      'git-coding',
+      'a push that cannot be read is refused',
+      "if (!['', 'identity', 'gzip', 'x-gzip'].includes(coding)) {",
+      "if (coding === '-') {",
+      `${PROCESS}/mediators/git-wire.test.ts`,
+    ],
+    [
+      'git-fetch',
+      'a fetch that rules refuse is refused',
+      "if (verdict === 'allow') return ok({ type: 'stream' });\n  const refusal = denied('git.fetch-denied'",
+      "if (verdict !== 'ask') return ok({ type: 'stream' });\n  const refusal = denied('git.fetch-denied'",
+      `${PROCESS}/mediators/git-wire.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/push-request.ts`, [
+    [
+      'git-certificate',
+      'a push certificate is signed once',
+      'if (lines.slice(end + 1).some((line) => SIGNATURES.has(line)))',
+      'if (end < 0)',
+      `${PROCESS}/mediators/git-wire.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/captured-socket.ts`, [
+    [
+      'capture-listening',
+      'only a listening socket is taken from a relay',
+      'if (read(SO_ACCEPTCONN) !== 1) return undefined;',
+      '',
+      'app/broker/handover.test.ts',
+    ],
+    [
+      'capture-protocol',
+      'only TCP is taken from a relay',
+      '|| read(SO_PROTOCOL) !== IPPROTO_TCP) return undefined;',
+      ') return undefined;',
+      `${PROCESS}/captured-socket.test.ts`,
+    ],
+    [
+      'capture-breaks',
+      'what is cut short looks cut short inside',
+      'if (own !== undefined) breakOnClose(native, own);',
+      '',
+      'app/broker/handover.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/capture.ts`, [
+    [
+      'capture-closed',
+      'descriptors that do not fit are closed',
+      'if (!fits) {\n    closeDescriptors(descriptors);',
+      'if (!fits) {',
+      'app/broker/handover.test.ts',
+    ],
+    [
+      'capture-families',
+      'one listening socket of each family is taken',
+      'new Set(families).size === families.length &&',
+      '',
+      'app/broker/handover.test.ts',
+    ],
+    [
+      'capture-cap',
+      'connections have a cap',
+      'if (sockets.size >= MAX_CONNECTIONS) {',
+      'if (sockets.size < 0) {',
+      'app/broker/handover.test.ts',
+    ],
+    [
+      'capture-gone',
+      'a relay that is gone takes its connections along',
+      'for (const socket of sockets) socket.destroy();\n    },',
+      '},',
+      'app/broker/handover.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/handover.ts`, [
+    [
+      'handover-closed',
+      'descriptors of a message out of order are closed',
+      'closeDescriptors(message.descriptors);\n    return [];',
+      'return [];',
+      'app/broker/handover.test.ts',
+    ],
+    [
+      'handover-cap',
+      'few hand-overs are open at once',
+      'if (connections.size >= MAX_HANDOVERS)',
+      'if (connections.size < 0)',
+      'app/broker/handover.test.ts',
+    ],
+  ]),
+];

@@ -1,0 +1,15 @@
+import type { Mutation } from './mutation.ts';
+import { ANSWER_MUTATIONS } from './list/answers.ts';
+import { HOST_MUTATIONS } from './list/host.ts';
+import { POLICY_MUTATIONS } from './list/policy.ts';
+import { PROTOCOL_MUTATIONS } from './list/protocols.ts';
+import { REQUEST_MUTATIONS } from './list/requests.ts';
+
+/** Every protection that is taken away in turn. A test that stays green is a protection that nothing proves. */
+export const MUTATIONS: readonly Mutation[] = [
+  ...REQUEST_MUTATIONS,
+  ...ANSWER_MUTATIONS,
+  ...PROTOCOL_MUTATIONS,
+  ...POLICY_MUTATIONS,
+  ...HOST_MUTATIONS,
+];
