@@ -1,8 +1,9 @@
 import type { EgressDraft } from '../../contract/index.ts';
+import { buildWatchSet } from '../fingerprint.ts';
 import { createTestAuthority } from '../testing/certificates.ts';
 import { startResolver } from '../testing/resolver.ts';
 import { createRig, type Rig } from '../testing/setup.ts';
-import { CREDENTIALS, HOSTS } from './plan.ts';
+import { CREDENTIALS, HOSTS, WATCHED } from './plan.ts';
 import { startUpstreams, type Upstreams } from './upstreams.ts';
 
 /** A broker in its own process, with servers of every sort behind it. */
@@ -76,6 +77,17 @@ export const createWorld = async (): Promise<World> => {
         : {}),
     })),
   });
+  rig.broker.watch(
+    buildWatchSet(
+      [
+        {
+          value: WATCHED,
+          owner: { code: 'watch.hidden-value', words: 'The value of A in .env' },
+        },
+      ],
+      new Set(CREDENTIALS.map(({ secret }) => secret)),
+    ).set,
+  );
   const records = new Map<string, EgressDraft[]>();
   let read = 0;
   const readRecords = (): ReadonlyMap<string, readonly EgressDraft[]> => {
@@ -95,7 +107,7 @@ export const createWorld = async (): Promise<World> => {
     placeholders: rig.grants.map(({ placeholder }) => placeholder),
     records: readRecords,
     asked: resolver.asked,
-    watches: false,
+    watches: true,
     close: async () => {
       await rig.close();
       await upstreams.close();

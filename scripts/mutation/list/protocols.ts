@@ -160,7 +160,7 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
     [
       'aws-sts',
       'AWS STS mints no credential into the sandbox',
-      'if (mintsCredential(header.value, request, body)) {',
+      'if (mintsCredential(header.value.scope.service, request, body)) {',
       "if (header.value.signature === '') {",
       `${PROCESS}/mediators/aws.test.ts`,
     ],
@@ -208,8 +208,8 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
     [
       'git-push',
       'a push changes the refs that rules allow alone',
-      "if (refused.length === 0) return ok('go');",
-      "if (refused.length >= 0) return ok('go');",
+      "if (toAsk.length === 0) return ok('go');",
+      "if (toAsk.length >= 0) return ok('go');",
       `${PROCESS}/mediators/git-wire.test.ts`,
     ],
     [
@@ -222,8 +222,8 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
     [
       'git-fetch',
       'a fetch that rules refuse is refused',
-      "if (verdict === 'allow') return ok({ type: 'stream' });\n  const refusal = denied('git.fetch-denied'",
-      "if (verdict !== 'ask') return ok({ type: 'stream' });\n  const refusal = denied('git.fetch-denied'",
+      "if (verdict === 'allow') return ok({ body: { type: 'stream' } });\n  if (verdict === 'ask')",
+      "if (verdict !== 'ask') return ok({ body: { type: 'stream' } });\n  if (verdict === 'ask')",
       `${PROCESS}/mediators/git-wire.test.ts`,
     ],
   ]),
