@@ -25,6 +25,7 @@ import {
   startupMessage,
 } from '../../app/broker/process/wires/postgres-startup.ts';
 import {
+  createSaltedPasswords,
   createScramClient,
   createScramServer,
   SCRAM,
@@ -263,6 +264,7 @@ const postgresMessages = parserTarget({
 
 const NONCE = 'fuzzfuzzfuzz';
 const PASSWORD = 'pencil';
+const SALTED = createSaltedPasswords(Buffer.alloc(16, 7));
 
 const scram = parserTarget({
   name: 'scram',
@@ -280,7 +282,7 @@ const scram = parserTarget({
   check: async (bytes) => {
     const [first = '', ...rest] = textOf(bytes).split('\n');
     const second = rest.join('\n');
-    const server = createScramServer([PASSWORD], SCRAM, undefined, NONCE, Buffer.alloc(16, 7));
+    const server = createScramServer([PASSWORD], SCRAM, undefined, NONCE, SALTED);
     const answer = server.first(first);
     if (answer !== undefined) {
       must(answer.length < 4096 && !/[\r\n\0]/.test(answer), 'an answer that is no line');
