@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AssistantName } from '../../app/contract/index.ts';
 import type { ClientName } from './claims.ts';
-import { expectClaimHolds } from './holds.ts';
+import { claimedClients, expectClaimHolds, heldClients } from './holds.ts';
 import { anthropicService, geminiService, openaiService, openaiSocket } from './models.ts';
 import { openMatrix, type Matrix } from './rig.ts';
 import { findInside } from './secret.ts';
@@ -155,4 +155,8 @@ describe.each(CASES)('$assistant in its own image', (one) => {
     const { stdout } = await matrix.inside.run(findInside([secret]));
     expect(stdout.trim()).toBe('found: []');
   });
+});
+
+it('every claim about this family was held', () => {
+  expect(heldClients()).toEqual(claimedClients('assistants'));
 });

@@ -1,9 +1,27 @@
 import { expect } from 'vitest';
 import type { Outcome } from '../fixtures/inside.ts';
-import { claimOf, type ClientName } from './claims.ts';
+import { claimOf, CLAIMS, type Claim, type ClientName, type Family } from './claims.ts';
 import type { Matrix } from './rig.ts';
 import { shapesIn } from './secret.ts';
 import type { Upstream } from './upstream.ts';
+
+const held = new Set<ClientName>();
+
+/** Notes that a claim was held against a real session; says what it claims. */
+export const hold = (client: ClientName): Claim => {
+  held.add(client);
+  return claimOf(client);
+};
+
+const sorted = (names: Iterable<string>): readonly string[] =>
+  Array.from(names).toSorted((a, b) => a.localeCompare(b));
+
+/** The clients whose claims were held so far. */
+export const heldClients = (): readonly string[] => sorted(held);
+
+/** The clients that something is claimed of: to be compared last, so that no claim goes unheld. */
+export const claimedClients = (family: Family): readonly string[] =>
+  sorted(CLAIMS.filter((claim) => claim.family === family).map(({ client }) => client));
 
 /** One client's use of one host, which no other client uses. */
 export type Use = {
@@ -32,7 +50,7 @@ export const expectClaimHolds = async (
   upstream: Upstream,
   ran: Pick<Outcome, 'stdout' | 'stderr'>,
 ): Promise<void> => {
-  const { protocol } = claimOf(use.client);
+  const { protocol } = hold(use.client);
   const said = ran.stdout + ran.stderr;
   const own = ({ host, method }: { host: string; method?: string | undefined }): boolean =>
     host === use.host && (use.method === undefined || method === use.method);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { claimOf, type ClientName } from './claims.ts';
+import type { ClientName } from './claims.ts';
+import { claimedClients, heldClients, hold } from './holds.ts';
 import { openMatrix, type Matrix } from './rig.ts';
 import { findInside, shapesIn } from './secret.ts';
 import { echoService, echoSocket, startUpstream, type Upstream } from './upstream.ts';
@@ -111,7 +112,7 @@ const RUNS: readonly Run[] = [
 
 describe('HTTP clients in a real sandbox, with nothing set up', () => {
   it.each(RUNS)('$client', async ({ client, script, program }) => {
-    const claim = claimOf(client);
+    const claim = hold(client);
     const path = `/${client.replaceAll(/\W+/g, '-')}`;
     const ran = await matrix.inside.run(script(`https://${HOST}${path}`));
     const said = ran.stdout + ran.stderr;
@@ -153,7 +154,7 @@ describe('WebSocket clients', () => {
       program: 'websocket.mjs',
     },
   ] as const)('$client', async ({ client, host, secret, variable, program }) => {
-    const claim = claimOf(client);
+    const claim = hold(client);
     const path = `/${program}`;
     const ran = await matrix.inside.run(`node /opt/clients/${program} wss://${host}${path}`);
     expect(ran.stdout).toContain('a text message');
@@ -193,5 +194,9 @@ describe('afterwards', () => {
     expect(control.stdout).toContain('/tmp/there');
     const { stdout } = await matrix.inside.run(findInside([TOKEN, SOCKET_TOKEN]));
     expect(stdout.trim()).toBe('found: []');
+  });
+
+  it('every claim about this family was held', () => {
+    expect(heldClients()).toEqual(claimedClients('http'));
   });
 });

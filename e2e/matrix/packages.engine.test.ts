@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createForge } from '../../app/broker/testing/git-forge.ts';
 import { createTestFolder } from '../fixtures/folder.ts';
 import { createTestProject } from '../fixtures/project.ts';
-import { expectClaimHolds } from './holds.ts';
+import { claimedClients, expectClaimHolds, heldClients } from './holds.ts';
 import {
   crateRegistry,
   debianArchive,
@@ -238,13 +238,14 @@ describe('git and package managers in a real sandbox', () => {
     const ran = await run(`
       mkdir -p apt/state/lists/partial apt/cache/archives/partial apt/parts; cd apt
       echo 'deb [trusted=yes arch=all] https://${HOSTS.apt}/debian stable main' > sources.list
+      echo 'deb [trusted=yes] https://${HOSTS.apt}/flat /' >> sources.list
       printf 'machine ${HOSTS.apt} login ${USER} password %s\\n' "$APT_TOKEN" > auth.conf
       cp /var/lib/dpkg/status state/status
       printf '%s\\n' 'Dir::State "/tmp/work/apt/state";' 'Dir::State::status "/tmp/work/apt/state/status";' 'Dir::Cache "/tmp/work/apt/cache";' \\
         'Dir::Etc::sourcelist "/tmp/work/apt/sources.list";' 'Dir::Etc::sourceparts "/tmp/work/apt/parts";' \\
         'Dir::Etc::netrc "/tmp/work/apt/auth.conf";' > apt.conf
       export APT_CONFIG=/tmp/work/apt/apt.conf
-      apt-get update; apt-get download ${PACKAGE}; grep -h published state/lists/*Release
+      apt-get update; apt-get download ${PACKAGE}; apt-cache show flat-tool; grep -h published state/lists/*Release
       dpkg-deb --fsys-tarfile ${PACKAGE}_${VERSION}_all.deb | tar -xO`);
     expect(ran.stdout).toContain('from the archive');
     expect(ran.stdout).toContain('published with ');
@@ -267,5 +268,9 @@ describe('git and package managers in a real sandbox', () => {
   it('none of the secrets is anywhere inside', async () => {
     const { stdout } = await matrix.inside.run(findInside(Object.values(SECRETS)));
     expect(stdout.trim()).toBe('found: []');
+  });
+
+  it('every claim about this family was held', () => {
+    expect(heldClients()).toEqual(claimedClients('packages'));
   });
 });

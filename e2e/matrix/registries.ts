@@ -157,5 +157,6 @@ export const debianArchive = async (secret: string): Promise<Service> => {
     '/debian/dists/stable/Release': text(release),
     [`/debian/dists/stable/${index}`]: binary(packages),
     [`/debian/${file}`]: binary(archive),
+    '/flat/Packages': text(`${fields.replace(PACKAGE, 'flat-tool')}Filename: flat.deb\nSize: 1\n`),
   });
 };

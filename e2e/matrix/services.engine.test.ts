@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGrpcEcho, type GrpcEcho } from '../upstreams/grpc-echo.ts';
 import { buildPostgresImage, startPostgres } from '../upstreams/postgres.ts';
-import { claimOf } from './claims.ts';
+import { claimedClients, heldClients, hold } from './holds.ts';
 import { openMatrix, type Matrix } from './rig.ts';
 import { findInside, shapesIn } from './secret.ts';
 
@@ -48,6 +48,7 @@ describe('gRPC clients in a real sandbox', () => {
   ] as const)(
     '$client: unary, streams both ways, trailers',
     async ({ client, script, program }) => {
+      const { protocol } = hold(client);
       const from = grpc.seen.length;
       const ran = await matrix.inside.run(`${script} ${GRPC}:443`);
       const said = ran.stdout + ran.stderr;
@@ -79,7 +80,7 @@ describe('gRPC clients in a real sandbox', () => {
           host: GRPC,
           verdict: 'allowed',
           credential: 'grpc',
-          protocol: claimOf(client).protocol,
+          protocol,
           status: 200,
         });
         expect(record.scrubbed).toBeGreaterThan(2);
@@ -95,7 +96,7 @@ describe('psql in a real sandbox', () => {
     );
 
   it('logs in; a result with the password is cut off before it', async () => {
-    const { client, protocol, echo } = { ...claimOf('psql') };
+    const { client, protocol, echo } = hold('psql');
     const ran = await psql(
       'SELECT current_user, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
     );
@@ -118,5 +119,9 @@ describe('psql in a real sandbox', () => {
   it('neither secret is anywhere inside', async () => {
     const { stdout } = await matrix.inside.run(findInside([TOKEN, PASSWORD]));
     expect(stdout.trim()).toBe('found: []');
+  });
+
+  it('every claim about this family was held', () => {
+    expect(heldClients()).toEqual(claimedClients('services'));
   });
 });
