@@ -18,17 +18,11 @@ export type Spawn = (entry: string, env: Readonly<Record<string, string>>) => Sp
 /** How much of a dying process's standard error is kept, in characters. */
 export const MAX_LAST_WORDS_CHARS = 2000;
 
-/**
- * What lives for one request dies young if the young generation is large enough to outlast it, in
- * MiB: half the collector's work, and a smaller process in the end.
- */
-const YOUNG_GENERATION = '--max-semi-space-size=32';
-
 /** A plain Node child with an IPC channel that carries structured clones. */
 export const forkProcess: Spawn = (entry, env) => {
   const child = fork(entry, [], {
     env,
-    execArgv: ['--disable-warning=ExperimentalWarning', YOUNG_GENERATION],
+    execArgv: ['--disable-warning=ExperimentalWarning'],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     windowsHide: true,
