@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { MAX_FINGERPRINTS, MAX_WATCHED_VALUES, WATCH_WINDOW_BYTES } from './fingerprint.ts';
+import {
+  MAX_FINGERPRINTS,
+  MAX_MOVES_CHARS,
+  MAX_WATCHED_VALUES,
+  WATCH_WINDOW_BYTES,
+} from './fingerprint.ts';
 import {
   ApprovalAnswer,
   ApprovalScope,
@@ -161,6 +166,7 @@ const WatchSetMessage = z.strictObject({
     )
     .max(MAX_FINGERPRINTS),
   marks: z.string().max(256),
+  moves: z.base64().max(MAX_MOVES_CHARS),
 });
 
 /** All that the broker process knows. Travels over IPC only: never an argument, never a variable. */

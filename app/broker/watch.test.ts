@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildWatchSet, isWatchable, MAX_WATCHED_VALUES } from './fingerprint.ts';
-import { createWatchSearch, prepareWatched } from './process/watch-search.ts';
+import { createWatchSearch } from './process/watch-search.ts';
+import { prepareWatched } from './process/watched.ts';
 import { forkProcess, type SpawnedProcess } from './spawn.ts';
 import { createTestAuthority } from './testing/certificates.ts';
 import { connectRelay } from './testing/relay.ts';
@@ -87,6 +88,48 @@ describe('a search for watched values', () => {
       }
     },
   );
+
+  it.each(Object.keys(SPELLINGS))('finds them between long chunks: %s', (name) => {
+    const ordinary = Buffer.from('{"text":"ordinary words, \\n 0123456789"}\n'.repeat(60));
+    for (const [owner, value] of VALUES.entries()) {
+      const spelt = Buffer.from(SPELLINGS[name]?.(value) ?? '');
+      const bytes = Buffer.concat([ordinary, spelt, ordinary]);
+      for (let at = -1; at <= spelt.length + 1; at += 1) {
+        const { out, owners } = search(bytes, [ordinary.length + at]);
+        expect([at, owners]).toEqual([at, [owner]]);
+        expect(out.length).toBe(bytes.length);
+        expect(out.includes(value)).toBe(false);
+      }
+    }
+  });
+
+  it('finds them with any of their characters escaped', () => {
+    const code = (character: string): string =>
+      character.charCodeAt(0).toString(16).padStart(2, '0');
+    const spellings = [
+      (character: string) => `%${code(character)}`,
+      (character: string) => String.raw`\u00${code(character)}`,
+      (character: string) => `&#x${code(character)};`,
+    ];
+    const choices = fc.array(fc.option(fc.constantFrom(...spellings), { freq: 3 }), {
+      minLength: 42,
+      maxLength: 42,
+    });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...VALUES.keys()),
+        choices,
+        fc.string({ maxLength: 12, unit: fc.constantFrom('a', 'K', '0', '/', ' ') }),
+        (owner, spell, around) => {
+          const text = Array.from(VALUES[owner] ?? '', (one, at) => spell[at]?.(one) ?? one).join(
+            '',
+          );
+          expect(search(Buffer.from(`${around}${text}${around}`), []).owners).toEqual([owner]);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
 
   it('leaves all other bytes as they are', () => {
     const near = fc.constantFrom(

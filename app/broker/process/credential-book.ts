@@ -8,12 +8,8 @@ import { createScrubber, type Scrubber } from './scrub.ts';
 import { ownersIn, type Hit, type Search, type SearchStep } from './search.ts';
 import { nameFormsOf } from './secret-forms.ts';
 import { createBodyTrip, grantsIn } from './trip.ts';
-import {
-  createWatchSearch,
-  prepareWatched,
-  watchedIn as findOwners,
-  type Watched,
-} from './watch-search.ts';
+import { createWatchSearch, watchedIn as findOwners } from './watch-search.ts';
+import { prepareWatched, type Watched } from './watched.ts';
 
 /** Most credentials of one session, those minted while it runs included. */
 export const MAX_HELD_CREDENTIALS = 512;

@@ -7,6 +7,7 @@ import {
   NO_MATCH,
   PARTIAL_MATCH,
 } from './match-needle.ts';
+import { nextOf } from './next-byte.ts';
 import { isMarked, type Needle, type Needles } from './needles.ts';
 import {
   bytesOf,
@@ -43,14 +44,6 @@ export const isAt = (find: Buffer, data: Buffer, start: number, count: number): 
 };
 
 const BREAKS: readonly number[] = [0x0a, 0x0d];
-/** How far the next escape is looked for by hand before the native search, whose call costs as much as this. */
-const NEAR_BYTES = 12;
-
-const nextOf = (data: Buffer, byte: number, from: number): number => {
-  const near = Math.min(from + NEAR_BYTES, data.length);
-  for (let at = from; at < near; at += 1) if (data[at] === byte) return at;
-  return near === data.length ? -1 : data.indexOf(byte, near);
-};
 
 /**
  * Finds the needles that are escaped or wrapped, and the beginnings of such: from each byte of the

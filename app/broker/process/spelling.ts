@@ -53,20 +53,21 @@ export const bytesOf = (value: number): Buffer =>
 const characterReading = (codePoint: number, end: number): Reading =>
   reading(codePoint < 0x80 ? codePoint : codePoint + CODE_POINTS, end);
 
-const SHORT: ReadonlyMap<number, number> = new Map(
-  Object.entries({
-    n: 10,
-    r: 13,
-    t: 9,
-    b: 8,
-    f: 12,
-    v: 11,
-    '/': 0x2f,
-    '\\': 0x5c,
-    '"': 0x22,
-    "'": 0x27,
-  }).map(([letter, value]) => [letter.charCodeAt(0), value]),
-);
+/** What the letter behind a backslash stands for, by its byte; -1 where that is nothing. */
+const SHORT = new Int16Array(256).fill(-1);
+for (const [letter, value] of Object.entries({
+  n: 10,
+  r: 13,
+  t: 9,
+  b: 8,
+  f: 12,
+  v: 11,
+  '/': 0x2f,
+  '\\': 0x5c,
+  '"': 0x22,
+  "'": 0x27,
+}))
+  SHORT[letter.charCodeAt(0)] = value;
 
 const NAMES: ReadonlyMap<string, number> = new Map(
   Object.entries({
@@ -168,8 +169,8 @@ const readBackslash = (data: Buffer, at: number, layers: number, last: boolean):
   const letter = valueOf(kind);
   if (letter === 0x75) return readUnicode(data, endOf(kind), layers, last);
   if (letter === 0x78) return readHex(data, endOf(kind), 2, layers, last);
-  const short = SHORT.get(letter);
-  return short === undefined ? NONE : reading(short, endOf(kind));
+  const short = SHORT[letter] ?? -1;
+  return short < 0 ? NONE : reading(short, endOf(kind));
 };
 
 const readNumeric = (data: Buffer, at: number, layers: number, last: boolean): Reading => {
@@ -237,7 +238,7 @@ export const UNSURE = -2;
 /** A character beyond ASCII stands there, or one half of one. */
 export const WIDE = -3;
 /** No escape stands there. */
-const NO_ESCAPE = -1;
+export const NO_ESCAPE = -1;
 
 const glanceHex = (data: Buffer, at: number, count: number): number => {
   let number = 0;
@@ -257,7 +258,7 @@ const isWord = (data: Buffer, at: number, word: readonly number[]): boolean => {
   return true;
 };
 
-/** Whether what stands behind an ampersand that was escaped itself may be a reference in another layer. */
+/** Whether what stands behind an ampersand may be a reference, if perhaps in another layer. */
 const goesOn = (data: Buffer, from: number): boolean => {
   for (let at = from; at <= from + MAX_NAME_CHARS; at += 1) {
     const byte = data[at];
@@ -267,17 +268,19 @@ const goesOn = (data: Buffer, from: number): boolean => {
   return false;
 };
 
-const COMMON: readonly { readonly word: readonly number[]; readonly value: number }[] =
-  Object.entries({
-    'lt;': '<',
-    'gt;': '>',
-    'quot;': '"',
-    '#39;': "'",
-    '#34;': '"',
-  }).map(([word, character]) => ({
-    word: Array.from(Buffer.from(word)),
-    value: character.charCodeAt(0),
-  }));
+/** The references that texts are full of, by the byte behind the ampersand. */
+const COMMON: readonly (
+  | readonly { readonly word: readonly number[]; readonly value: number }[]
+  | undefined
+)[] = Array.from({ length: 256 }, (_, first) => {
+  const words = Object.entries({ 'lt;': '<', 'gt;': '>', 'quot;': '"', '#39;': "'", '#34;': '"' })
+    .filter(([word]) => word.charCodeAt(0) === first)
+    .map(([word, character]) => ({
+      word: Array.from(Buffer.from(word)),
+      value: character.charCodeAt(0),
+    }));
+  return words.length === 0 ? undefined : words;
+});
 const AMP: readonly number[] = Array.from(Buffer.from('amp;'));
 
 /**
@@ -289,15 +292,24 @@ export const glance = (data: Buffer, at: number): number => {
   if (next === undefined || isEscape(next)) return UNSURE;
   const byte = data[at];
   if (byte === AMPERSAND) {
-    for (const { word, value } of COMMON) if (isWord(data, at + 1, word)) return value;
+    for (const { word, value } of COMMON[next] ?? []) if (isWord(data, at + 1, word)) return value;
     if (isWord(data, at + 1, AMP)) return goesOn(data, at + 5) ? UNSURE : AMPERSAND;
-    const begins = next === HASH || ((next | 0x20) >= 0x61 && (next | 0x20) <= 0x7a);
-    return begins ? UNSURE : NO_ESCAPE;
+    return goesOn(data, at + 1) ? UNSURE : NO_ESCAPE;
   }
-  if (byte === BACKSLASH && next !== 0x75 && next !== 0x78) return SHORT.get(next) ?? NO_ESCAPE;
+  if (byte === BACKSLASH && next !== 0x75 && next !== 0x78) return SHORT[next] ?? NO_ESCAPE;
   const number =
     byte === PERCENT ? glanceHex(data, at + 1, 2) : glanceHex(data, at + 2, next === 0x75 ? 4 : 2);
   if (number > 0x7f && byte === BACKSLASH && next === 0x75) return WIDE;
   // Another layer may go on from an escape.
   return isEscape(number) ? UNSURE : number;
+};
+
+/** Where an escape ends that was told at a glance. */
+export const endOfGlanced = (data: Buffer, at: number): number => {
+  const byte = data[at];
+  if (byte === PERCENT) return at + 3;
+  if (byte === BACKSLASH) return at + (data[at + 1] === 0x75 ? 6 : data[at + 1] === 0x78 ? 4 : 2);
+  let end = at + 1;
+  while (end < data.length && data[end] !== SEMICOLON) end += 1;
+  return end + 1;
 };

@@ -1,86 +1,32 @@
 import { timingSafeEqual } from 'node:crypto';
-import {
-  createCheck,
-  WATCH_WINDOW_BYTES,
-  windowHash,
-  windowTable,
-  type CheckOf,
-  type Fingerprint,
-  type WatchSet,
-} from '../fingerprint.ts';
+import { WATCH_WINDOW_BYTES, type Fingerprint } from '../fingerprint.ts';
 import { afterBreak, isBreak } from './match-needle.ts';
+import { nextOf } from './next-byte.ts';
 import type { Hit, Search, SearchStep } from './search.ts';
 import {
   bytesOf,
   endOf,
+  endOfGlanced,
   ESCAPES,
   glance,
   isEscape,
   MAX_LAYERS,
+  NO_ESCAPE,
   PARTIAL,
   readCharacter,
   UNSURE,
   valueOf,
   WIDE,
 } from './spelling.ts';
+import { eachWindow, mayHold, NEIGHBOURS, type Watched } from './watched.ts';
 
-/** Fewest and most bits of a place in the map that tells most bytes from the beginning of a watched value: small ones stay in the processor's cache. */
-const MIN_MAP_BITS = 12;
-const MAX_MAP_BITS = 16;
 /**
  * Bytes that are looked at again with the next chunk. Nothing is held back for the beginning of a
  * value, which cannot be told from any other bytes: its first ones may pass before the rest is caught.
  */
 export const WATCH_LOOK_BACK_BYTES = 96;
-
-/** Watched values, ready for searching. */
-export type Watched = {
-  readonly table: Int32Array;
-  /** The table as it leaves the window. */
-  readonly leaving: Int32Array;
-  /** One for each place that the hash of a window leads to. */
-  readonly map: Uint8Array;
-  /** How far a hash is moved down to find its bit. */
-  readonly mapShift: number;
-  readonly byWindow: ReadonlyMap<number, readonly Fingerprint[]>;
-  readonly checkOf: CheckOf;
-  readonly wraps: boolean;
-  /** One for each byte that may stand in a window. */
-  readonly inWindow: Uint8Array;
-};
-
-export const prepareWatched = ({ key, prints, marks }: WatchSet, name: boolean): Watched => {
-  const bytes = Buffer.from(key, 'base64');
-  const table = windowTable(bytes);
-  const byWindow = new Map<number, Fingerprint[]>();
-  const list = prints.filter((print) => print.name === name);
-  const wanted = Math.ceil(Math.log2(list.length + 1)) + 5;
-  const mapBits = Math.min(MAX_MAP_BITS, Math.max(MIN_MAP_BITS, wanted));
-  const mapShift = 32 - mapBits;
-  const map = new Uint8Array(1 << mapBits);
-  for (const print of list) {
-    map[print.window >>> mapShift] = 1;
-    const there = byWindow.get(print.window);
-    if (there === undefined) byWindow.set(print.window, [print]);
-    else there.push(print);
-  }
-  return {
-    table,
-    leaving: table.map(
-      (value) => (value << WATCH_WINDOW_BYTES) | (value >>> (32 - WATCH_WINDOW_BYTES)),
-    ),
-    map,
-    mapShift,
-    byWindow,
-    checkOf: createCheck(bytes),
-    wraps: list.some(({ wraps }) => wraps),
-    inWindow: Uint8Array.from({ length: 256 }, (_, byte) =>
-      /[A-Za-z0-9]/.test(String.fromCharCode(byte)) || marks.includes(String.fromCharCode(byte))
-        ? 1
-        : 0,
-    ),
-  };
-};
+/** How much of the next chunk is looked at with them, where that shows nothing, in bytes. */
+const SEAM_BYTES = 1024;
 
 type Spelt = { readonly bytes: Buffer; readonly ends: readonly number[]; readonly short: boolean };
 
@@ -146,27 +92,8 @@ const checkAt = (
   return short ? { start, end: undefined, owner: print.owner } : undefined;
 };
 
-/** Calls back for each place where the bytes as they are may begin a watched value. */
-const eachWindow = (
-  { table, leaving, map, mapShift }: Watched,
-  data: Buffer,
-  take: (hash: number, start: number) => void,
-): void => {
-  const { length } = data;
-  if (length < WATCH_WINDOW_BYTES) return;
-  let hash = windowHash(table, data) | 0;
-  for (let at = WATCH_WINDOW_BYTES; ; at += 1) {
-    if (map[hash >>> mapShift] === 1) take(hash >>> 0, at - WATCH_WINDOW_BYTES);
-    if (at >= length) return;
-    hash =
-      ((hash << 1) | (hash >>> 31)) ^
-      (table[data[at] as number] as number) ^
-      (leaving[data[at - WATCH_WINDOW_BYTES] as number] as number);
-  }
-};
-
 const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Found[] => {
-  const { table, leaving, map, mapShift, byWindow, inWindow } = watched;
+  const { byWindow, inWindow } = watched;
   const found: Found[] = [];
   const tryAt = (hash: number, start: number): void => {
     for (const print of byWindow.get(hash) ?? []) {
@@ -196,10 +123,11 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
         at += 1;
         continue;
       }
-      const read = readCharacter(data, at, layers, last);
+      const glanced = glance(data, at);
+      const read = glanced === NO_ESCAPE ? 0 : readCharacter(data, at, layers, last);
       if (read < 0) break;
-      const value = valueOf(read);
-      at = endOf(read);
+      const value = glanced === NO_ESCAPE ? byte : valueOf(read);
+      at = glanced === NO_ESCAPE ? at + 1 : endOf(read);
       if (skipBreaks && isBreak(value)) {
         at = afterBreak(data, value, at, layers, last);
         continue;
@@ -211,41 +139,77 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
         count += 1;
       }
     }
-    let hash = 0;
-    for (let index = 0; index < count; index += 1) {
-      hash = ((hash << 1) | (hash >>> 31)) ^ (table[bytes[index] ?? 0] ?? 0);
-      if (index >= WATCH_WINDOW_BYTES) hash ^= leaving[bytes[index - WATCH_WINDOW_BYTES] ?? 0] ?? 0;
-      const first = index - WATCH_WINDOW_BYTES + 1;
-      if (first >= 0 && map[hash >>> mapShift] === 1) tryAt(hash >>> 0, starts[first] ?? 0);
+    eachWindow(watched, bytes, count, (hash, first) => tryAt(hash, starts[first] ?? 0));
+  };
+
+  const nearEscape = new Uint8Array(2 * NEIGHBOURS + 1);
+  const nearBreak = new Uint8Array(2 * NEIGHBOURS);
+  /**
+   * Whether a window may go on from the bytes before a place with `value`, if that is one, and with
+   * what stands behind. Of nearly all escapes and line breaks this tells at once that none does.
+   */
+  const mayGoOn = (place: number, value: number | undefined, behind: number): boolean => {
+    if (place < NEIGHBOURS) return true;
+    const near = value === undefined ? nearBreak : nearEscape;
+    for (let index = 0; index < NEIGHBOURS; index += 1)
+      near[index] = data[place - NEIGHBOURS + index] as number;
+    let count = NEIGHBOURS;
+    if (value !== undefined) {
+      near[count] = value;
+      count += 1;
+    }
+    for (let at = behind; count < near.length; at += 1) {
+      const byte = data[at];
+      if (byte === undefined || isEscape(byte) || isBreak(byte)) break;
+      near[count] = byte;
+      count += 1;
+    }
+    return mayHold(watched, near, count);
+  };
+
+  /** A line break, or what stands for one, that ends at a place. */
+  const onBreak = (place: number, value: number, end: number, layers: number): void => {
+    if (!watched.wraps || place === 0 || inWindow[data[place - 1] as number] === 0) return;
+    if (mayGoOn(place, undefined, afterBreak(data, value, end, layers, last)))
+      around(place, layers, true);
+  };
+
+  const onCharacter = (place: number, value: number, end: number, layers: number): void => {
+    if (isBreak(value)) {
+      onBreak(place, value, end, layers);
+      return;
+    }
+    // What stands for a byte that no value begins with begins none, nor does it go on with one.
+    if (value < 0x80 && inWindow[value] === 0) return;
+    if (value < 0x100 && !mayGoOn(place, value, end)) return;
+    around(place, layers, false);
+    if (watched.wraps) around(place, layers, true);
+  };
+
+  const onEscape = (place: number): void => {
+    const glanced = glance(data, place);
+    if (glanced >= 0) {
+      onCharacter(place, glanced, endOfGlanced(data, place), 1);
+      return;
+    }
+    if (glanced !== UNSURE && glanced !== WIDE) return;
+    const deepest = glanced === UNSURE ? MAX_LAYERS : 1;
+    let before = -1;
+    for (let layers = 1; layers <= deepest; layers += 1) {
+      const read = readCharacter(data, place, layers, last);
+      if (read < 0 || read === before) continue;
+      before = read;
+      onCharacter(place, valueOf(read), endOf(read), layers);
     }
   };
 
-  eachWindow(watched, data, tryAt);
+  eachWindow(watched, data, data.length, tryAt);
   for (const escape of ESCAPES) {
-    for (let at = data.indexOf(escape); at >= 0; at = data.indexOf(escape, at + 1)) {
-      const glanced = glance(data, at);
-      if (glanced < 0 && glanced !== UNSURE && glanced !== WIDE) continue;
-      if (glanced >= 0 && inWindow[glanced] === 0 && !isBreak(glanced)) continue;
-      const deepest = glanced === UNSURE ? MAX_LAYERS : 1;
-      let before = -1;
-      for (let layers = 1; layers <= deepest; layers += 1) {
-        const read = readCharacter(data, at, layers, last);
-        if (read < 0 || read === before) continue;
-        before = read;
-        const value = valueOf(read);
-        const breaks = isBreak(value);
-        // What stands for a byte that no value begins with begins none, nor does it go on with one.
-        if (breaks ? !watched.wraps : value < 0x80 && inWindow[value] === 0 && !isEscape(value))
-          continue;
-        around(at, layers, breaks);
-        if (breaks || !watched.wraps) continue;
-        around(at, layers, true);
-      }
-    }
+    for (let at = data.indexOf(escape); at >= 0; at = nextOf(data, escape, at + 1)) onEscape(at);
   }
   for (const lineBreak of watched.wraps ? [0x0a, 0x0d] : []) {
-    for (let at = data.indexOf(lineBreak); at >= 0; at = data.indexOf(lineBreak, at + 1))
-      if (at > 0 && inWindow[data[at - 1] ?? 0] === 1) around(at, 0, true);
+    for (let at = data.indexOf(lineBreak); at >= 0; at = nextOf(data, lineBreak, at + 1))
+      onBreak(at, lineBreak, at + 1, 0);
   }
   return found.toSorted((a, b) => a.start - b.start);
 };
@@ -295,5 +259,18 @@ export const createWatchSearch = (watched: Watched): Search => {
     return { out, hits };
   };
 
-  return { push: (chunk) => step(chunk, false), end: () => step(NOTHING, true) };
+  /** The same where nothing is there to be found, as in nearly every chunk, without a copy of it. */
+  const pass = (chunk: Buffer): SearchStep | undefined => {
+    if (pending.length > 0 || chunk.length < SEAM_BYTES) return undefined;
+    const seam = Buffer.concat([gone, chunk.subarray(0, SEAM_BYTES)]);
+    if (findWatched(watched, seam, false).length > 0) return undefined;
+    if (findWatched(watched, chunk, false).length > 0) return undefined;
+    gone = Buffer.from(chunk.subarray(-WATCH_LOOK_BACK_BYTES));
+    return { out: [chunk], hits: [] };
+  };
+
+  return {
+    push: (chunk) => pass(chunk) ?? step(chunk, false),
+    end: () => step(NOTHING, true),
+  };
 };
