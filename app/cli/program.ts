@@ -18,6 +18,7 @@ import { appFolder } from './places.ts';
 import type { RunFlags } from './run-request.ts';
 import { run } from './run.ts';
 import { serve, type ServeFlags } from './serve.ts';
+import { answerQuestion, type AnswerFlags } from './answer.ts';
 import {
   acceptSession,
   discardSession,
@@ -159,6 +160,15 @@ export const runCommandLine = async (
     .command('stop <id>')
     .description('end a session; its changes are kept')
     .action((id: string) => hosted((invocation) => stopSession(invocation, id)));
+  session
+    .command('answer <id> [question] [verdict]')
+    .description('list its open questions, or answer one: allow or deny')
+    .option('--session', 'the answer counts until the session ends')
+    .option('--json', 'list as JSON')
+    .action(
+      (id: string, question: string | undefined, verdict: string | undefined, flags: AnswerFlags) =>
+        hosted((invocation) => answerQuestion(invocation, id, question, verdict, flags)),
+    );
   session
     .command('review <id>')
     .description('list what it changed')

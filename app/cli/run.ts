@@ -26,6 +26,20 @@ const tellProgress = ({ host, console }: Invocation, id: SessionId): (() => void
   });
 };
 
+/**
+ * Rings the terminal's bell for each question that comes: the screen belongs to the program inside, so
+ * the question itself is listed and answered from another shell.
+ */
+const ringForQuestions = ({ host, around }: Invocation, id: SessionId): (() => void) => {
+  let waiting = 0;
+  return host.sessions.onChange((change) => {
+    if (change.type !== 'changed' || change.session.id !== id) return;
+    const now = change.session.questions?.length ?? 0;
+    if (now > waiting) around.stdout.write('\u0007');
+    waiting = now;
+  });
+};
+
 /** Resolves with the session's first terminal; undefined where it ended before it had one. */
 const firstTerminal = ({ host, scope }: Invocation, id: SessionId) => {
   const found = Promise.withResolvers<ReturnType<typeof host.sessions.terminal>>();
@@ -135,6 +149,8 @@ export const run = async (
   stdout.once('error', () => void host.sessions.stop(id));
 
   if (interactive) {
+    invocation.scope.defer(host.sessions.attend());
+    invocation.scope.defer(ringForQuestions(invocation, id));
     const terminal = await firstTerminal(invocation, id);
     if (terminal !== undefined) await attachTty(terminal, around);
   }

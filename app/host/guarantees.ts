@@ -54,7 +54,7 @@ export const GUARANTEES: readonly Guarantee[] = [
     id: 'P9',
     promise: 'In doubt, deny, and say why.',
     state: 'enforced',
-    note: 'Errors, time-outs, crashes and missing rules all deny, with a code and words.',
+    note: 'Errors, time-outs, crashes, missing rules and questions without an answer all deny, with a code and words.',
   },
   {
     id: 'P10',

@@ -20,12 +20,21 @@ import { isoTime, randomId } from '../../app/kit/index.ts';
 import { isBlocked, matchesFilter } from '../features/timeline/match.ts';
 import { createWirePair } from '../wire/pair.ts';
 import * as sample from './sample-data.ts';
+import { QUESTIONS } from './sample-questions.ts';
 import { SCREEN } from './sample-screen.ts';
 
 // A host of sample data inside the page, for looking at the window while it is built. It is reached by
 // `?fixture=NAME` in development only and is no part of a build.
 
-export const FIXTURES = ['session', 'start', 'empty', 'failing', 'full', 'quiet'] as const;
+export const FIXTURES = [
+  'session',
+  'start',
+  'empty',
+  'failing',
+  'full',
+  'quiet',
+  'asking',
+] as const;
 type Fixture = (typeof FIXTURES)[number];
 
 /** A failure as the contract carries it. */
@@ -65,6 +74,10 @@ const createFixture = (fixture: Fixture) => {
   const sessions = new Map<SessionId, SessionSummary>(
     empty ? [] : sample.SESSIONS.map((session) => [session.id, session]),
   );
+  if (fixture === 'asking') {
+    const main = sessions.get(sample.MAIN);
+    if (main !== undefined) sessions.set(main.id, { ...main, questions: [...QUESTIONS] });
+  }
   if (full) {
     for (let i = 0; i < 60; i += 1) {
       const base = sample.SESSIONS[4];

@@ -91,6 +91,7 @@ const SHOTS: readonly Shot[] = [
     },
   },
   { name: 'session', fixture: 'quiet', hash: MAIN },
+  { name: 'session-asking', fixture: 'asking', hash: MAIN },
   { name: 'session-full', fixture: 'full', hash: MAIN },
   {
     name: 'session-blocked',

@@ -2,6 +2,7 @@ import { assertNever } from '../../app/kit/index.ts';
 import { useEffect, type ReactNode } from 'react';
 import { CredentialSheets } from '../features/credentials/parts/sheets.tsx';
 import { CredentialsPage } from '../features/credentials/view.tsx';
+import { waitingCount } from '../features/sessions/store.ts';
 import { Sidebar } from '../features/sessions/view.tsx';
 import { StartPage } from '../features/start/view.tsx';
 import { GuaranteesDialog } from '../features/status/guarantees.tsx';
@@ -66,9 +67,12 @@ export const Layout = (): ReactNode => {
       : place.type === 'credentials'
         ? 'Credentials'
         : 'Session';
+  const waiting = useAppStore('sessions', (state) =>
+    Array.from(state.byId.values()).reduce((sum, session) => sum + waitingCount(session), 0),
+  );
   useEffect(() => {
-    document.title = `${title} · Glovebox`;
-  }, [title]);
+    document.title = `${waiting === 0 ? '' : `(${String(waiting)}) `}${title} · Glovebox`;
+  }, [title, waiting]);
 
   return (
     <div className={styles.window}>

@@ -1,6 +1,7 @@
 import { useEffect, useState, type ReactNode } from 'react';
 import type { SessionId, SessionSummary } from '../../app/contract/index.ts';
 import { createScope } from '../../app/kit/index.ts';
+import { Questions } from '../features/questions/view.tsx';
 import { ReviewBar } from '../features/review/parts/bar.tsx';
 import { ReviewView } from '../features/review/view.tsx';
 import { SessionHeader } from '../features/sessions/parts/header.tsx';
@@ -96,6 +97,9 @@ export const SessionPage = ({
         </ErrorBoundary>
       </section>
       <section className={styles.timeline} data-pane="timeline" aria-label="Timeline">
+        <ErrorBoundary what="The questions">
+          <Questions session={session} />
+        </ErrorBoundary>
         <ErrorBoundary what="The timeline">
           <TimelineView store={open.timeline} session={session} />
         </ErrorBoundary>

@@ -1,5 +1,11 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import type { Problem, SessionId, SessionSummary } from '../../../app/contract/index.ts';
+import type {
+  Problem,
+  QuestionId,
+  Reply,
+  SessionId,
+  SessionSummary,
+} from '../../../app/contract/index.ts';
 import type { Scope } from '../../../app/kit/index.ts';
 import type { WireClient } from '../../wire/index.ts';
 
@@ -11,6 +17,8 @@ export type Sessions = {
   /** Sessions that are being asked to stop. */
   readonly stopping: ReadonlySet<SessionId>;
   readonly stop: (id: SessionId) => Promise<void>;
+  /** False where it was not taken: the question is over, or the host could not be asked. */
+  readonly answer: (id: SessionId, question: QuestionId, reply: Reply) => Promise<boolean>;
   readonly forget: (id: SessionId) => Promise<boolean>;
   readonly put: (session: SessionSummary) => void;
 };
@@ -24,6 +32,10 @@ export type SessionsDeps = {
 const ENDED: ReadonlySet<SessionSummary['state']> = new Set(['review', 'closed', 'failed']);
 
 export const hasEnded = (session: SessionSummary): boolean => ENDED.has(session.state);
+
+/** Questions of a session that wait for an answer. */
+export const waitingCount = (session: SessionSummary): number =>
+  hasEnded(session) ? 0 : (session.questions ?? []).length;
 
 export const createSessionsStore = (deps: SessionsDeps, scope: Scope): SessionsStore => {
   const store = createStore<Sessions>((set, get) => ({
@@ -45,6 +57,11 @@ export const createSessionsStore = (deps: SessionsDeps, scope: Scope): SessionsS
       });
       if (stopped.ok) get().put(stopped.value);
       else deps.report('Stopping the session failed', stopped.error);
+    },
+    answer: async (session, question, reply) => {
+      const taken = await deps.client.call('session.answer', { session, question, reply });
+      if (!taken.ok) deps.report('The answer was not taken', taken.error);
+      return taken.ok;
     },
     forget: async (id) => {
       const forgotten = await deps.client.call('session.forget', { session: id });

@@ -11,7 +11,7 @@ import { useNow } from '../../ui/use-now.ts';
 import { ASSISTANT_TITLES, sessionWords } from '../../ui/words.ts';
 import { StatusFoot } from '../status/view.tsx';
 import { Brand } from './parts/brand.tsx';
-import { groupSessions, hasEnded } from './store.ts';
+import { groupSessions, hasEnded, waitingCount } from './store.ts';
 import styles from './view.module.css';
 
 const dotOf = (session: SessionSummary): string | undefined => {
@@ -19,7 +19,7 @@ const dotOf = (session: SessionSummary): string | undefined => {
   if (session.state === 'review') return styles.review;
   if (session.state === 'closed') return styles.off;
   if (session.state === 'starting' || session.state === 'stopping') return styles.busy;
-  return session.alerts.length > 0 ? styles.alert : undefined;
+  return session.alerts.length > 0 || waitingCount(session) > 0 ? styles.alert : undefined;
 };
 
 const STATE_WORDS: Readonly<Record<SessionSummary['state'], string>> = {
@@ -42,6 +42,7 @@ const SessionRow = ({
 }): ReactNode => {
   const { navigation } = useApp();
   const title = ASSISTANT_TITLES[session.assistant];
+  const waiting = waitingCount(session);
   const when = hasEnded(session)
     ? formatWhen(session.endedAt ?? session.startedAt, now)
     : formatSpan(now - Date.parse(session.startedAt));
@@ -62,7 +63,15 @@ const SessionRow = ({
         <i className={cx(styles.dot, dotOf(session))} aria-hidden="true" />
         <span className={styles.name}>{title}</span>
         <span className="visually-hidden">{STATE_WORDS[session.state]}</span>
-        {session.alerts.length > 0 && !hasEnded(session) ? (
+        {waiting > 0 ? (
+          <span className={styles.badge} data-testid="question-count">
+            {waiting}
+            <span className="visually-hidden">
+              {' '}
+              {waiting === 1 ? 'question waits' : 'questions wait'}
+            </span>
+          </span>
+        ) : session.alerts.length > 0 && !hasEnded(session) ? (
           <span className={styles.badge}>
             {session.alerts.length}
             <span className="visually-hidden"> alerts</span>

@@ -13,6 +13,11 @@ import styles from './network-form.module.css';
 import sectionStyles from './section.module.css';
 import { Section } from './section.tsx';
 
+const listOf = (words: readonly string[]): string =>
+  words.length < 2
+    ? (words[0] ?? '')
+    : `${words.slice(0, -1).join(', ')} and ${words.at(-1) ?? ''}`;
+
 const hintOf = (
   network: NetworkDefault,
   presets: readonly Preset[],
@@ -31,12 +36,12 @@ const hintOf = (
     ...(presets.includes('registries') ? ['package registries'] : []),
     ...(allowed > 0 ? ['the hosts below'] : []),
   ];
+  if (network === 'ask') {
+    const first = passing.length === 0 ? '' : `${listOf(passing)} pass. `;
+    return `${first}Anything else waits for your answer, and is refused without one. Private addresses never pass.`;
+  }
   if (passing.length === 0) return 'Nothing passes. Private addresses never do.';
-  const list =
-    passing.length === 1
-      ? passing[0]
-      : `${passing.slice(0, -1).join(', ')} and ${passing.at(-1) ?? ''}`;
-  return `Only ${list ?? ''} pass. Anything else is refused and recorded. Private addresses never pass.`;
+  return `Only ${listOf(passing)} pass. Anything else is refused and recorded. Private addresses never pass.`;
 };
 
 type Verdict = 'allow' | 'deny' | 'passThrough';
@@ -157,9 +162,8 @@ export const NetworkForm = ({
           { value: 'deny', label: 'Sealed', testId: 'network-deny' },
           {
             value: 'ask',
-            label: 'Ask · later',
-            disabled: true,
-            title: 'Asking before each new destination comes in a later version',
+            label: 'Ask',
+            title: 'Each destination that no rule names waits for your answer',
             testId: 'network-ask',
           },
           { value: 'allow', label: 'Open', testId: 'network-allow' },
