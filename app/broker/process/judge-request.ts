@@ -134,6 +134,15 @@ const against = (
     : undefined;
 };
 
+const BASIC = /^basic +([\w+/=-]+)$/i;
+
+/** What Basic authorisation says: every server reads it, so a value may be spelt in any way once more inside. */
+const insideBasic = (headers: HeaderPairs): string[] =>
+  headers.flatMap(([, value]) => {
+    const [, encoded] = BASIC.exec(value.trim()) ?? [];
+    return encoded === undefined ? [] : [Buffer.from(encoded, 'base64').toString('latin1')];
+  });
+
 const withoutScope = (held: HeldCredential): HeldCredential => ({
   ...held,
   grant: { ...held.grant, scope: {} },
@@ -173,7 +182,11 @@ export const createJudge = (deps: JudgeDeps): JudgeRequest => {
       framing.type === 'none' ? 0 : framing.type === 'length' ? framing.bytes : undefined;
     const request = { to: approach.to, method, target, headers, bodyBytes };
     const watched = book.watchedIn(
-      [`${method} ${target}`, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\0'),
+      [
+        `${method} ${target}`,
+        ...headers.map(([name, value]) => `${name}: ${value}`),
+        ...insideBasic(headers),
+      ].join('\0'),
     );
     if (watched !== undefined)
       return { ok: false, error: caught(exchanges, approach, watched, 'the head') };
