@@ -18,11 +18,15 @@ export type Spawn = (entry: string, env: Readonly<Record<string, string>>) => Sp
 /** How much of a dying process's standard error is kept, in characters. */
 export const MAX_LAST_WORDS_CHARS = 2000;
 
+/** What the process may keep of JavaScript's own objects, in MiB: past it the process ends, and with it everything that leaves. */
+const OLD_GENERATION = '--max-old-space-size=768';
+
 /** A plain Node child with an IPC channel that carries structured clones. */
 export const forkProcess: Spawn = (entry, env) => {
   const child = fork(entry, [], {
     env,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    // Collected by hand where memory runs short (memory-guard.ts).
+    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning', OLD_GENERATION],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     windowsHide: true,

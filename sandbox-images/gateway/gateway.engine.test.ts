@@ -94,7 +94,7 @@ const exchanges: Exchanges = {
     };
   },
   credential: () => undefined,
-  unrecorded: () => undefined,
+  barred: () => undefined,
 };
 
 /** The broker's own end of the link, with nothing behind it that judges. */

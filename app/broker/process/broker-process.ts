@@ -16,6 +16,7 @@ import { createIdentifier } from './identify.ts';
 import { createIntercept } from './intercept.ts';
 import { createLeafCache } from './leaf-cache.ts';
 import { createLink } from './link.ts';
+import { createMemoryGuard, type MemoryLimits } from './memory-guard.ts';
 import { createMediators } from './mediators/mediators.ts';
 import { createNativeSockets } from './native-sockets.ts';
 import { createRecorder } from './recorder.ts';
@@ -30,14 +31,31 @@ export type BrokerProcess = {
   readonly close: () => Promise<void>;
 };
 
-/** Puts one session's broker together and listens. Without `destinationOf`, the kernel says where a connection was going. */
+/** Bytes in use once the garbage is gone. */
+const needed = (): number => {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+
+export type BrokerOptions = {
+  /** Absent, the kernel says where a captured connection was going. */
+  readonly destinationOf?: DestinationOf;
+  readonly memory?: MemoryLimits;
+};
+
+/** Puts one session's broker together and listens. */
 export const runBroker = async (
   spec: ProcessSpec,
   clock: Clock,
   send: (message: FromProcess) => void,
-  destinationOf?: DestinationOf,
+  options: BrokerOptions = {},
 ): Promise<BrokerProcess> => {
   const recorder = createRecorder(clock, (drafts) => send({ type: 'events', drafts: [...drafts] }));
+  const memory = createMemoryGuard(
+    { clock, resident: () => process.memoryUsage.rss(), needed },
+    options.memory,
+  );
   const book = createCredentialBook(spec.credentials);
   if (spec.watch !== undefined) book.watch(spec.watch);
   const redact = (text: string): string => book.scrubber().text(text).text;
@@ -63,6 +81,7 @@ export const runBroker = async (
     clock,
     record: recorder.record,
     room: recorder.room,
+    crowded: memory.crowded,
     open: (draft: EgressDraft) => send({ type: 'open', draft }),
     redact,
   });
@@ -120,7 +139,7 @@ export const runBroker = async (
   const link = createLink({
     clock,
     native,
-    destinationOf: destinationOf ?? createDestinationOf(native),
+    destinationOf: options.destinationOf ?? createDestinationOf(native),
     intercept,
     dns,
     exchanges,
@@ -139,6 +158,7 @@ export const runBroker = async (
       else if (message.type === 'answer') asker.answered(message.id, message);
     },
     close: async () => {
+      memory.close();
       link.close();
       intercept.close();
       pool.close();

@@ -115,9 +115,9 @@ export const openCapture = (
       refuse(socket, destination, program, failure('egress.too-many', many));
       return;
     }
-    const unrecorded = deps.exchanges.unrecorded();
-    if (unrecorded !== undefined) {
-      refuse(socket, destination, program, unrecorded);
+    const barred = deps.exchanges.barred();
+    if (barred !== undefined) {
+      refuse(socket, destination, program, barred);
       return;
     }
     boundInCrowd(native, socket, sockets.size);

@@ -21,6 +21,7 @@ const createAll = () => {
   const recorded: BrokerDraft[] = [];
   const exchanges = createExchanges({
     room: () => true,
+    crowded: () => false,
     clock,
     record: (draft) => recorded.push(draft),
     open: (draft) => opened.push(draft),

@@ -35,6 +35,8 @@ export type ExchangeDeps = {
   readonly record: (draft: BrokerDraft) => void;
   /** Whether there is room for more records. */
   readonly room: () => boolean;
+  /** Whether so much is under way that memory runs short. */
+  readonly crowded: () => boolean;
   readonly open: (draft: EgressDraft) => void;
   /** Takes known secrets out of a text that is about to be recorded. */
   readonly redact: (text: string) => string;
@@ -42,8 +44,8 @@ export type ExchangeDeps = {
 
 export type Exchanges = {
   readonly begin: (facts: EgressFacts, program: Promise<Program | undefined>) => Exchange;
-  /** Why nothing more may be let out just now: the record has not kept up. */
-  readonly unrecorded: () => Refusal | undefined;
+  /** Why nothing more may be let out just now: the record has not kept up, or memory runs short. */
+  readonly barred: () => Refusal | undefined;
   /** Records something that happens to a credential, with the program if it can be had in time. */
   readonly credential: (
     facts: {
@@ -56,7 +58,14 @@ export type Exchanges = {
   ) => void;
 };
 
-export const createExchanges = ({ clock, record, room, open, redact }: ExchangeDeps): Exchanges => {
+export const createExchanges = ({
+  clock,
+  record,
+  room,
+  crowded,
+  open,
+  redact,
+}: ExchangeDeps): Exchanges => {
   const process = randomId(6);
   let count = 0;
 
@@ -102,14 +111,18 @@ export const createExchanges = ({ clock, record, room, open, redact }: ExchangeD
   };
 
   return {
-    unrecorded: () =>
-      room()
-        ? undefined
-        : failure(
-            'egress.unrecorded',
-            'More happens than can be recorded, so nothing more is let out until the record has caught up.',
-            'Try again in a moment.',
-          ),
+    barred: () => {
+      if (!room()) {
+        const why =
+          'More happens than can be recorded, so nothing more is let out until the record has caught up.';
+        return failure('egress.unrecorded', why, 'Try again in a moment.');
+      }
+      if (crowded()) {
+        const why = 'More is under way at once than there is memory for.';
+        return failure('egress.too-many', why, 'Try again when some of it is done.');
+      }
+      return undefined;
+    },
     begin: (initial, program) => {
       // Ours alone, and set often: a new object each time showed in profiles.
       const facts = { ...initial };

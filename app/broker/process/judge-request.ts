@@ -249,7 +249,7 @@ export const createJudge = (deps: JudgeDeps): JudgeRequest => {
     const { head } = asked;
     if (head.ok) exchange.set({ path: head.value.target, rule: approach.verdict.rule });
     else exchange.set({ rule: approach.verdict.rule });
-    const refusal = against(approach, head) ?? exchanges.unrecorded();
+    const refusal = against(approach, head) ?? exchanges.barred();
     if (refusal !== undefined || !head.ok) {
       // A tripwire goes off even where the request is refused anyway: that it is out matters more.
       // Methods and paths are no tripwire: there the request's own refusal says more.

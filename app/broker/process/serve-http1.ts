@@ -20,6 +20,8 @@ export const CLOSE_LINGER_MS = 5000;
 export const MAX_PIPELINED_REQUESTS = 64;
 /** How long a request's header section may take, in milliseconds. */
 export const HEADERS_MS = 30_000;
+/** How often that is looked at, in milliseconds: Node's own thirty seconds would double it. */
+export const HEADERS_CHECK_MS = 5000;
 
 /** What speaks HTTP/1.1 to us. */
 export type Http1Seat = {
@@ -217,6 +219,7 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     joinDuplicateHeaders: false,
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: HEADERS_MS,
+    connectionsCheckingInterval: HEADERS_CHECK_MS,
     requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     noDelay: false,

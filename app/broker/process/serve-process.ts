@@ -1,8 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../../kit/index.ts';
 import { ToProcess, type FromProcess } from '../protocol.ts';
-import { runBroker, type BrokerProcess } from './broker-process.ts';
-import type { DestinationOf } from './captured-socket.ts';
+import { runBroker, type BrokerOptions, type BrokerProcess } from './broker-process.ts';
 
 /** The way to the host: Node's IPC channel, or Electron's parent port where a utility process runs this. */
 type ParentPort = {
@@ -31,11 +30,8 @@ const send = (message: FromProcess, sent: () => void = () => undefined): void =>
   });
 };
 
-/**
- * Runs this process as a session's broker: takes its orders from the host until it is closed. Without
- * `destinationOf`, the kernel says where a captured connection was going.
- */
-export const serveProcess = (destinationOf?: DestinationOf): void => {
+/** Runs this process as a session's broker: takes its orders from the host until it is closed. */
+export const serveProcess = (options: BrokerOptions = {}): void => {
   // Anything unforeseen ends the process: the host starts a fresh one, and until then nothing leaves.
   const die = (failed: unknown): void => {
     const what =
@@ -58,7 +54,7 @@ export const serveProcess = (destinationOf?: DestinationOf): void => {
       if (starting) throw new Error('started twice');
       starting = true;
       try {
-        broker = await runBroker(message.spec, systemClock, (note) => send(note), destinationOf);
+        broker = await runBroker(message.spec, systemClock, (note) => send(note), options);
       } catch (failed) {
         send({
           type: 'failed',

@@ -100,16 +100,17 @@ describe('the record of what leaves', () => {
     await rig.fetch('https://api.test/');
     await rig.egress(1);
     stalled = true;
-    const refused: { status: number; code: string }[] = [];
     // Beside those that wait for the host: what it was sent, and what waits a moment for its program's name.
     const most = 2 * MAX_WAITING_RECORDS + 2 * MAX_BATCH_RECORDS;
+    const enough = (): boolean => arrived >= most;
+    const refused: { status: number; code: string }[] = [];
     const sockets = await Promise.all(
       Array.from({ length: CONNECTIONS }, () => rig.tls('api.test')),
     );
     await Promise.all(
       sockets.map(async (socket) => {
         const ask = askerOn(socket);
-        while (arrived < most) {
+        while (!enough()) {
           const answer = await ask();
           if (answer.status === 200) continue;
           refused.push(answer);
