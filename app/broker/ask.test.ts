@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Question } from '../contract/index.ts';
 import type { Answer, Ask } from './port.ts';
 import { createTestAuthority, type TestAuthority } from './testing/certificates.ts';
+import { startResolver } from './testing/resolver.ts';
 import {
   createRig,
   listenTls,
@@ -221,6 +222,71 @@ describe('a destination that no rule names, with a person to ask', () => {
     expect(connections).toBe(0);
     person.asked[1]?.say({ answer: 'denied', scope: 'once' });
     expect((await next).status).toBe(403);
+  });
+
+  it('withdraws the question when the program only ends its side, as one that was killed does', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const socket = await rig.tls('api.test');
+    socket.write('GET /a HTTP/1.1\r\nHost: api.test\r\n\r\n');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    socket.end();
+    await rig.until(() => person.asked[0]?.signal.aborted === true, 'the withdrawal');
+    const [event] = await rig.egress(1);
+    expect(event).toMatchObject({ verdict: 'denied', code: 'egress.aborted' });
+    expect(connections).toBe(0);
+  });
+
+  it('reaches no private address by leave either', async () => {
+    const resolver = await startResolver({ 'rebind.test': ['127.0.0.1'] });
+    await start(() => Promise.resolve(SESSION), { dns: `127.0.0.1:${String(resolver.port)}` });
+    const refused = await rig.fetch('https://rebind.test/');
+    expect(refused.headers['glovebox-code']).toBe('egress.private-address');
+    resolver.close();
+  });
+
+  it('asks the resolver for no name before leave was given', async () => {
+    const resolver = await startResolver({ 'secret-in-a-name.test': ['127.0.0.1'] });
+    const person = createPerson();
+    await start(person.ask, { dns: `127.0.0.1:${String(resolver.port)}` });
+    const refused = rig.fetch('https://secret-in-a-name.test/');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    person.asked[0]?.say({ answer: 'denied', scope: 'once' });
+    expect((await refused).status).toBe(403);
+    expect(resolver.asked).toEqual([]);
+    resolver.close();
+  });
+
+  it('asks for plain HTTP, and for what comes through the proxy inside, alike', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const plain = rig.fetch('http://api.test/plain');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    expect(person.asked[0]?.question).toMatchObject({ scheme: 'http', port: 80, path: '/plain' });
+    person.asked[0]?.say({ answer: 'denied', scope: 'once' });
+    expect((await plain).headers['glovebox-code']).toBe('ask.denied');
+    const proxied = requestOn(
+      await rig.tcp('proxy.glovebox.internal', 3128),
+      'http://other.test/x',
+      'other.test',
+    );
+    await rig.until(() => person.asked.length === 2, 'the question for the proxy');
+    expect(person.asked[1]?.question).toMatchObject({ host: 'other.test', path: '/x' });
+    person.asked[1]?.say({ answer: 'denied', scope: 'once' });
+    expect((await proxied).headers['glovebox-code']).toBe('ask.denied');
+  });
+
+  it('uploads a body only after leave was given', async () => {
+    const person = createPerson();
+    await start(person.ask);
+    const body = Buffer.alloc(300_000, 'x');
+    const answer = rig.fetch('https://api.test/up', { method: 'POST', body });
+    await rig.until(() => person.asked.length === 1, 'the question');
+    expect(connections).toBe(0);
+    person.asked[0]?.say(ONCE);
+    expect((await answer).status).toBe(200);
+    const [event] = await rig.egress(1);
+    expect(event?.bytesOut).toBe(body.length);
   });
 
   it('refuses more questions than a person could answer', async () => {

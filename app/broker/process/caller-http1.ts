@@ -136,5 +136,11 @@ export const http1Caller = (
     response.once('finish', () => over(true));
     response.once('close', () => over(response.writableFinished));
   },
+  onLeft: (left) => {
+    const { socket } = request;
+    if (socket.readableEnded) left();
+    else socket.once('end', left);
+    return () => socket.removeListener('end', left);
+  },
   resetCode: () => undefined,
 });

@@ -144,6 +144,8 @@ export const http2Caller = (clock: Clock, stream: ServerHttp2Stream, asked: Aske
       });
       stream.once('close', () => over(stream.writableFinished));
     },
+    // A stream whose program is gone is closed with its session.
+    onLeft: () => () => undefined,
     resetCode: () => (stream.rstCode === NGHTTP2_NO_ERROR ? undefined : stream.rstCode),
   };
 };

@@ -581,7 +581,11 @@ export const forward = (
   };
 
   const sendWithLeave = async (leave: Leave): Promise<void> => {
-    const given = await leave(waiting());
+    const way = waiting();
+    // A person is not asked on behalf of nobody; a program that only ended its side gets a refusal to read.
+    const stay = caller.onLeft(() => gone?.abort());
+    const given = await leave(way);
+    stay();
     if (over) return;
     if (given.ok) sendAll();
     else fail(given.error, 'denied');

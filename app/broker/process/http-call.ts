@@ -50,6 +50,11 @@ export type Caller = {
   readonly breakOff: (code?: number) => void;
   /** Calls back once: with true when the answer has left us whole, else when the program is gone. */
   readonly onOver: (over: (complete: boolean) => void) => void;
+  /**
+   * Calls back where the program has ended its side of the connection, though it may still read: all
+   * that is seen of one that was killed, until something is written to it. Undone by what it returns.
+   */
+  readonly onLeft: (left: () => void) => () => void;
   /** The HTTP/2 error code with which the program broke off. */
   readonly resetCode: () => number | undefined;
 };
