@@ -3,7 +3,7 @@ import { CLAIMS, type Claim, type Family } from './claims.ts';
 const TITLES: Readonly<Record<Family, string>> = {
   http: 'HTTP and WebSocket clients',
   packages: 'git and package managers',
-  services: 'gRPC and databases',
+  services: 'Services',
   assistants: 'Assistants, each in its own image',
 };
 

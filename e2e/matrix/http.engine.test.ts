@@ -108,6 +108,18 @@ const RUNS: readonly Run[] = [
     script: (url) => `java -cp /opt/clients Client ${url}`,
     program: 'java',
   },
+  {
+    client: 'Deno fetch',
+    script: (url) => `deno run -A /opt/clients/fetch.mjs ${url}`,
+    program: 'deno',
+  },
+  {
+    client: 'Ruby net/http',
+    script: (url) => `ruby /opt/clients/client.rb ${url}`,
+    program: 'ruby',
+  },
+  { client: 'Perl LWP', script: (url) => `perl /opt/clients/client.pl ${url}`, program: 'perl' },
+  { client: 'PHP streams', script: (url) => `php /opt/clients/client.php ${url}`, program: 'php' },
 ];
 
 describe('HTTP clients in a real sandbox, with nothing set up', () => {
