@@ -4,11 +4,13 @@ import {
   type AddressInfo,
   type Server as TcpServer,
 } from 'node:net';
+import type { ClientHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestAuthority } from './testing/certificates.ts';
-import { listenHttp2, type Http2Upstream } from './testing/http2.ts';
-import { FRAME, speakRawHttp2 } from './testing/raw-http2.ts';
+import { ask, connectHttp2, listenHttp2, type Http2Upstream } from './testing/http2.ts';
+import { FRAME, speakRawHttp2, type RawHttp2 } from './testing/raw-http2.ts';
 import { createRig, type Rig } from './testing/setup.ts';
 
 const HOST = 'Host: plain.test\r\n';
@@ -485,5 +487,88 @@ describe('the edges of HTTP/2', () => {
       FRAME.headers,
     );
     await rig.until(() => whole.at(-1)?.includes('"body":"abc"') === true, 'the request');
+  });
+});
+
+describe('answers at the edges of HTTP/2', () => {
+  let rig: Rig;
+  let server: TlsServer;
+  let session: ClientHttp2Session;
+  let script: (raw: RawHttp2, stream: number) => void = () => undefined;
+
+  beforeAll(async () => {
+    const authority = await createTestAuthority();
+    server = createTlsServer(
+      { ...(await authority.issue(['raw.test'])), ALPNProtocols: ['h2'] },
+      (socket) => {
+        speakRawHttp2(socket, (raw, stream) => script(raw, stream));
+      },
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    rig = await createRig({
+      authority,
+      allow: ['raw.test'],
+      resolve: [`raw.test:443:127.0.0.1:${String(portOf(server))}`],
+    });
+    session = await connectHttp2(rig, 'raw.test');
+  });
+  afterAll(async () => {
+    session.destroy();
+    await rig.close();
+    server.close();
+  });
+
+  const get2 = () => ask(session, { ':path': '/x' });
+  const OK = [':status', '200'] as const;
+
+  it.each<[string, readonly (readonly [string, string])[]]>([
+    ['no status', [['x-a', 'b']]],
+    ['a status that is none', [[':status', '2x0']]],
+    ['two statuses', [OK, [':status', '403']]],
+    ['a change of protocols', [[':status', '101']]],
+    ['a transfer coding', [OK, ['transfer-encoding', 'chunked']]],
+    ['a field of the connection', [OK, ['connection', 'x-a']]],
+    ['a name in capitals', [OK, ['X-A', 'b']]],
+    ['more than its length', [OK, ['content-length', '2']]],
+    ['less than its length', [OK, ['content-length', '40']]],
+    ['two lengths', [OK, ['content-length', '4'], ['content-length', '5']]],
+    ['a length that is none', [OK, ['content-length', '4x']]],
+  ])('makes no whole answer of one with %s', async (_what, fields) => {
+    script = (raw, stream) => {
+      raw.headers(stream, fields, false);
+      raw.data(stream, 'evil', true);
+    };
+    const answer = await get2();
+    const refused = answer.headers['glovebox-code'] === 'egress.upstream-broke';
+    expect(refused || answer.code !== 0).toBe(true);
+    script = (raw, stream) => {
+      raw.headers(stream, [OK], false);
+      raw.data(stream, 'good', true);
+    };
+    expect((await get2()).text).toBe('good');
+  });
+
+  it('passes no field on that would be two, and a bounded number of interim answers', async () => {
+    script = (raw, stream) => {
+      for (let count = 0; count < 100; count += 1)
+        raw.headers(
+          stream,
+          [
+            [':status', '103'],
+            ['link', `</${String(count)}>`],
+          ],
+          false,
+        );
+      raw.headers(stream, [OK, ['x-a', 'b\r\nset-cookie: c=d'], ['x-b', 'e']], false);
+      raw.data(stream, 'good', true);
+    };
+    const { headers, text, informed } = await get2();
+    expect([headers['x-a'], headers['set-cookie'], headers['x-b'], text]).toEqual([
+      undefined,
+      undefined,
+      'e',
+      'good',
+    ]);
+    expect(informed.length).toBeLessThan(20);
   });
 });

@@ -5,6 +5,7 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const FRAME_HEAD_BYTES = 9;
 export const FRAME = { data: 0, headers: 1, reset: 3, settings: 4, goAway: 7 } as const;
 const END_STREAM = 1;
+const ACK = 1;
 const END_HEADERS = 4;
 
 const frame = (type: number, flags: number, stream: number, body: Buffer): Buffer => {
@@ -41,27 +42,19 @@ export type RawHttp2 = {
   readonly closed: () => boolean;
 };
 
-/** Begins HTTP/2 on a stream that is there for it. */
-export const speakRawHttp2 = (socket: Duplex): RawHttp2 => {
+/**
+ * Begins HTTP/2 on a stream that is there for it: as the client, or, with `onRequest`, as the server,
+ * which is told the stream of each header section.
+ */
+export const speakRawHttp2 = (
+  socket: Duplex,
+  onRequest?: (raw: RawHttp2, stream: number) => void,
+): RawHttp2 => {
   const heard: number[] = [];
   let rest = Buffer.alloc(0);
   let closed = false;
-  socket.on('error', () => undefined);
-  socket.once('close', () => {
-    closed = true;
-  });
-  socket.on('data', (chunk: Buffer) => {
-    rest = Buffer.concat([rest, chunk]);
-    while (rest.length >= FRAME_HEAD_BYTES) {
-      const end = FRAME_HEAD_BYTES + rest.readUIntBE(0, 3);
-      if (rest.length < end) return;
-      const type = rest.readUInt8(3);
-      if (type === FRAME.headers || type === FRAME.reset || type === FRAME.goAway) heard.push(type);
-      rest = rest.subarray(end);
-    }
-  });
-  socket.write(Buffer.concat([PREFACE, frame(FRAME.settings, 0, 0, Buffer.alloc(0))]));
-  return {
+  let preface = onRequest === undefined ? 0 : PREFACE.length;
+  const raw: RawHttp2 = {
     headers: (stream, fields, last) => {
       const flags = END_HEADERS | (last ? END_STREAM : 0);
       socket.write(frame(FRAME.headers, flags, stream, section(fields)));
@@ -72,4 +65,30 @@ export const speakRawHttp2 = (socket: Duplex): RawHttp2 => {
     heard: () => heard,
     closed: () => closed,
   };
+  const hear = (type: number, flags: number, stream: number): void => {
+    if (type === FRAME.settings && (flags & ACK) === 0)
+      socket.write(frame(FRAME.settings, ACK, 0, Buffer.alloc(0)));
+    if (type === FRAME.headers || type === FRAME.reset || type === FRAME.goAway) heard.push(type);
+    if (type === FRAME.headers) onRequest?.(raw, stream);
+  };
+  socket.on('error', () => undefined);
+  socket.once('close', () => {
+    closed = true;
+  });
+  socket.on('data', (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk]);
+    if (rest.length < preface) return;
+    rest = rest.subarray(preface);
+    preface = 0;
+    while (rest.length >= FRAME_HEAD_BYTES) {
+      const end = FRAME_HEAD_BYTES + rest.readUIntBE(0, 3);
+      if (rest.length < end) return;
+      const [type, flags, stream] = [rest.readUInt8(3), rest.readUInt8(4), rest.readUInt32BE(5)];
+      rest = rest.subarray(end);
+      hear(type, flags, stream);
+    }
+  });
+  const settings = frame(FRAME.settings, 0, 0, Buffer.alloc(0));
+  socket.write(onRequest === undefined ? Buffer.concat([PREFACE, settings]) : settings);
+  return raw;
 };
