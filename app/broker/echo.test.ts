@@ -127,6 +127,8 @@ const SHAPES: Readonly<Record<string, Echo>> = {
   },
 };
 
+const CODED = new Set(['gzip', 'x-gzip', 'deflate', 'bare deflate', 'br', 'zstd', 'two codings']);
+
 describe('what a server gives back', () => {
   let rig: Rig;
   let upstream: Upstream;
@@ -179,8 +181,8 @@ describe('what a server gives back', () => {
     await upstream.close();
   });
 
-  const everything = ({ headers, text, trailers }: Answer): string =>
-    JSON.stringify([headers, text, trailers]);
+  const everything = ({ reason, headers, text, trailers }: Answer): string =>
+    [reason, JSON.stringify(headers), text, JSON.stringify(trailers)].join('\n');
   /** All readings of a text in which a secret could hide. */
   const readings = (text: string): readonly string[] => {
     const unescape = (from: string): string =>
@@ -215,6 +217,8 @@ describe('what a server gives back', () => {
     const length = answer.headers['content-length'];
     expect(length === undefined || Number(length) === answer.body.length).toBe(true);
     expect(answer.headers['content-encoding']).toBeUndefined();
+    // Read to the last coding, and not just thrown away.
+    if (CODED.has(name)) expect(answer.text).toMatch(/^before .* after$/);
   });
 
   it.each(['folded', 'unknown coding'])('is refused: %s', async (name) => {
@@ -259,6 +263,13 @@ describe('what a server gives back', () => {
     const before = seen.length;
     const refused = await post(`{"key":"${placeholder()}"}`);
     expect([refused.status, refused.headers['glovebox-code']]).toEqual([403, 'grant.wrong-place']);
+    expect(seen.length).toBe(before);
+    const broken = await rig.fetch('https://api.test/upload', {
+      method: 'POST',
+      headers: { 'content-encoding': coding },
+      body: `not ${coding} at all`,
+    });
+    expect([broken.status, broken.headers['glovebox-code']]).toEqual([400, 'egress.bad-request']);
     expect(seen.length).toBe(before);
     expect((await post('{"key":"value"}')).status).toBe(200);
     expect(seen.at(-1)?.equals(encode(Buffer.from('{"key":"value"}')))).toBe(true);

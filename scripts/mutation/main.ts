@@ -72,7 +72,9 @@ try {
       const run = await place.without(mutation);
       const proved = run === 'red' || run === 'hung';
       if (!proved) survivors.push({ mutation, run });
-      say(`${proved ? 'red   ' : 'GREEN '} ${mutation.id}: ${mutation.promise}`);
+      say(
+        `${proved ? 'red    ' : run === 'green' ? 'GREEN  ' : 'NOT RUN'} ${mutation.id}: ${mutation.promise}`,
+      );
     });
     const red = chosen.length - survivors.length;
     for (const { mutation, run } of survivors) {

@@ -84,6 +84,10 @@ export const createWorkplace = async (root: string): Promise<Workplace> => {
         // The whole group: brokers that the tests started are its children.
         if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
       }, TEST_MS);
+      child.once('error', () => {
+        clearTimeout(timer);
+        resolve('not run');
+      });
       child.once('close', (code) => {
         clearTimeout(timer);
         resolve(hung ? 'hung' : readReport(report, code));

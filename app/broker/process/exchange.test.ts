@@ -101,3 +101,15 @@ describe('the program of a record', () => {
     await expect.poll(() => recorded.length).toBe(1);
   });
 });
+
+it('is on the record once, however often it ends', async () => {
+  const { recorded, begin } = createAll();
+  const exchange = begin(Promise.resolve(undefined));
+  await Promise.resolve();
+  exchange.finish();
+  exchange.finish();
+  await new Promise((resolve) => setImmediate(resolve));
+  exchange.finish();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(recorded).toHaveLength(1);
+});

@@ -490,3 +490,17 @@ describe('any request', () => {
     expect(filled).toBeGreaterThan(200);
   });
 });
+
+it('trips over a placeholder in the name of a header', () => {
+  const held = hold('bearer');
+  const headers: HeaderPairs = [[held.grant.placeholder, 'x']];
+  expect(code(held, { headers })).toBe('grant.wrong-place');
+  expect(code(held, { headers, host: 'other.test' })).toBe('grant.wrong-host');
+});
+
+it('fills Basic credentials in their own header alone', () => {
+  const held = hold('basic');
+  const value = `Basic ${Buffer.from(`user:${held.grant.placeholder}`).toString('base64')}`;
+  expect(code(held, { headers: [['Authorization', value]] })).toBe('ready');
+  expect(code(held, { headers: [['X-Authorization', value]] })).toBe('grant.wrong-place');
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../../kit/index.ts';
-import type { BrokerDraft } from '../protocol.ts';
+import { MAX_BATCH_RECORDS, type BrokerDraft } from '../protocol.ts';
 import { BATCH_MS, createRecorder } from './recorder.ts';
 
 const draft = (name: string): BrokerDraft => ({
@@ -98,4 +98,16 @@ describe('the recorder', () => {
     await done;
     expect(flushed).toBe(true);
   });
+});
+
+it('keeps one batch under way, however many records come', () => {
+  const { clock, sent, recorder } = open();
+  recorder.record(draft('first'));
+  clock.advance(BATCH_MS);
+  for (let index = 0; index < 2 * MAX_BATCH_RECORDS; index += 1) {
+    recorder.record(draft(String(index)));
+  }
+  expect(sent).toHaveLength(1);
+  recorder.taken();
+  expect(sent).toHaveLength(2);
 });

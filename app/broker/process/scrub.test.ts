@@ -110,3 +110,16 @@ describe('the scrubber', () => {
     expect(scrubber.text('x')).toEqual({ text: 'x', hits: 0 });
   });
 });
+
+it('finds base64 of both alphabets at each alignment', () => {
+  // Its base64 has a plus and a slash at each alignment, which the other alphabet writes otherwise.
+  const secret = 'a~~~?>?>~?~>~>>b~~~?>?>~?~>~>>c';
+  const scrubber = createScrubber([{ secret, placeholder: 'placeholder-0123456789' }]);
+  for (const before of ['', 'x', 'xx']) {
+    for (const alphabet of ['base64', 'base64url'] as const) {
+      const text = Buffer.from(`${before}${secret}`).toString(alphabet);
+      expect(/[+/_-]/.test(text)).toBe(true);
+      expect(scrubber.text(text).hits).toBeGreaterThan(0);
+    }
+  }
+});

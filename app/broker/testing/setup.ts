@@ -145,6 +145,7 @@ export type FetchOptions = {
 };
 export type Answer = {
   readonly status: number;
+  readonly reason: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly text: string;
@@ -172,6 +173,7 @@ export const requestOn = (
         const body = Buffer.concat(parts);
         resolve({
           status: response.statusCode ?? 0,
+          reason: response.statusMessage ?? '',
           headers: response.headers,
           body,
           text: body.toString('utf8'),

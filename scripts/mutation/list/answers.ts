@@ -31,7 +31,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'compressed gRPC messages are refused',
       '!/^\\s*identity\\s*$/i.test(messages)',
       "messages === ''",
-      'app/broker/http2.test.ts',
+      `${PROCESS}/answer.test.ts`,
     ],
   ]),
   ...inFile(`${PROCESS}/forward.ts`, [
@@ -54,7 +54,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'a placeholder in a trailer trips',
       'if (found === undefined) return trailers;',
       'if (found !== null) return trailers;',
-      'app/broker/broker.test.ts',
+      'app/broker/kept-connection.test.ts',
     ],
     [
       'trip-held',
@@ -77,7 +77,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'base64url is found',
       'new Set([find, urlSafe(find)])',
       'new Set([find])',
-      'app/broker/echo.test.ts',
+      `${PROCESS}/scrub.test.ts`,
     ],
     [
       'form-hex',

@@ -57,10 +57,10 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile(`${PROCESS}/sites/header-field.ts`, [
     [
-      'basic-both',
-      'a credential is the user or the password, not both',
-      'if ((user === placeholder) === (password === placeholder)) return undefined;',
-      'if (user !== placeholder && password !== placeholder) return undefined;',
+      'basic-header',
+      'Basic credentials are filled in their own header alone',
+      "return name === 'authorization' ? swapBasic(value, swap) : undefined;",
+      'return swapBasic(value, swap);',
       `${PROCESS}/inject.test.ts`,
     ],
     [
@@ -228,14 +228,14 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'Content-Length and Transfer-Encoding together are refused',
       'if (length !== undefined && coding !== undefined) {',
       'if (length === null) {',
-      `${PROCESS}/parsers.test.ts`,
+      `${PROCESS}/request-head.test.ts`,
     ],
     [
       'coding-plain',
       'a transfer encoding other than chunked is refused',
       "coding.toLowerCase() === 'chunked'",
       "coding.toLowerCase().includes('')",
-      `${PROCESS}/parsers.test.ts`,
+      `${PROCESS}/request-head.test.ts`,
     ],
     [
       'trace',
@@ -286,7 +286,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'fields of an HTTP/1 connection are refused in HTTP/2',
       'if (connectionField !== undefined) return',
       "if (connectionField?.[0] === '') return",
-      'app/broker/http2.test.ts',
+      `${PROCESS}/request-head.test.ts`,
     ],
   ]),
   ...inFile(`${PROCESS}/http2-limits.ts`, [
@@ -295,7 +295,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'an HTTP/2 connection has a bounded number of streams',
       'export const MAX_STREAMS = 256;',
       'export const MAX_STREAMS = 25600;',
-      'app/broker/http2.test.ts',
+      'app/broker/kept-connection.test.ts',
     ],
   ]),
   ...inFile(`${PROCESS}/serve-http1.ts`, [
@@ -304,7 +304,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'pipelined requests are bounded',
       'if (connection.active > MAX_PIPELINED_REQUESTS) {',
       'if (connection.active < 0) {',
-      'app/broker/refusals.test.ts',
+      'app/broker/kept-connection.test.ts',
     ],
     [
       'nested-tunnel',
@@ -318,7 +318,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'nothing behind a refusal is read as a request',
       'if (connection.closing || connection.over) {',
       'if (connection.closing) {',
-      'app/broker/refusals.test.ts',
+      'app/broker/kept-connection.test.ts',
     ],
   ]),
   ...inFile(`${PROCESS}/judge-request.ts`, [
@@ -341,7 +341,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'a tripwire goes off in a request that is refused anyway',
       'if (!trip.ok) return trip;',
       '',
-      'app/broker/broker.test.ts',
+      'app/broker/kept-connection.test.ts',
     ],
     [
       'encoded-upload',
@@ -357,7 +357,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'an upload that cannot be decoded is refused',
       'if (!decoded.ok) return decoded;',
       'if (!decoded.ok) return ok({ ...as, body });',
-      'app/broker/broker.test.ts',
+      'app/broker/echo.test.ts',
     ],
   ]),
   ...inFile(`${PROCESS}/dns-server.ts`, [
