@@ -218,7 +218,7 @@ describe('what a server gives back', () => {
     expect(length === undefined || Number(length) === answer.body.length).toBe(true);
     expect(answer.headers['content-encoding']).toBeUndefined();
     // Read to the last coding, and not just thrown away.
-    if (CODED.has(name)) expect(answer.text).toMatch(/^before .* after$/);
+    expect(answer.text).toMatch(CODED.has(name) ? /^before .* after$/ : /^/);
   });
 
   it.each(['folded', 'unknown coding'])('is refused: %s', async (name) => {
