@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -178,6 +180,67 @@ describe('glovebox run', () => {
     expect(shown).not.toContain('\x1b]52');
     expect(shown).toContain('\x1b[?2004l');
     expect(status).toBe(6);
+  });
+});
+
+describe('asking from the command line', () => {
+  it('asks nobody without a terminal', async () => {
+    const command = ['curl', '-sS', 'http://asked.example/'];
+    const ran = await glovebox(['run', '--default', 'ask', '--', ...command]);
+    expect(ran.out).toContain('ask.nobody');
+  });
+
+  it('rings the terminal’s bell, and takes the answer from another shell', async () => {
+    const reached: string[] = [];
+    const server = createServer((request, response) => {
+      reached.push(request.url ?? '');
+      response.end('the real thing');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const inside =
+      'curl -sS http://asked.example/once; echo; curl -sS http://asked.example/again; exit 4';
+    const flags = ['--default', 'ask', '--resolve', `asked.example:80:127.0.0.1:${String(port)}`];
+    const command = [process.execPath, launcher, 'run', ...flags, '--', 'sh', '-c', inside]
+      .map((word) => `'${word}'`)
+      .join(' ');
+    const child = begin('script', ['-qec', command, '/dev/null']);
+    let shown = '';
+    child.stdout.on('data', (part: Buffer) => {
+      shown += part.toString('utf8');
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    type Listed = readonly { readonly id: string; readonly state: string }[];
+    let id = '';
+    const question = async (): Promise<string> => {
+      let found = '';
+      await until(async () => {
+        const all = JSON.parse((await glovebox(['session', 'list', '--json'])).out) as Listed;
+        id = all.find(({ state }) => state === 'running')?.id ?? '';
+        if (id === '') return false;
+        found = (await glovebox(['session', 'answer', id])).out;
+        return found !== '';
+      });
+      return found;
+    };
+    const first = await question();
+    expect(first).toMatch(/^\S+\tMay this session reach asked\.example\?\tGET \/once\t\tcurl /);
+    expect(reached).toEqual([]);
+    const [which = ''] = first.split('\t');
+    expect((await glovebox(['session', 'answer', id, which, 'perhaps'])).status).toBe(126);
+    const allowed = await glovebox(['session', 'answer', id, which, 'allow']);
+    expect(allowed).toMatchObject({ status: 0, err: expect.stringContaining('Allowed') });
+    const [second = ''] = (await question()).split('\t');
+    expect(second).not.toBe(which);
+    const gone = await glovebox(['session', 'answer', id, which, 'allow']);
+    expect(gone.err).toContain('[ask.gone]');
+    expect((await glovebox(['session', 'answer', id, second, 'deny'])).status).toBe(0);
+    expect(await ended).toBe(4);
+    expect(shown).toContain('the real thing');
+    expect(shown).toContain('ask.denied');
+    expect(shown).toContain('\u0007');
+    expect(reached).toEqual(['/once']);
+    server.close();
   });
 });
 

@@ -7,6 +7,8 @@ import { MAX_HOST_CHARS, MAX_NAME_CHARS } from './text.ts';
 export const ANSWER_WAIT_MS = 120_000;
 /** Most questions of one session that are open at once. */
 export const MAX_OPEN_QUESTIONS = 16;
+/** Most questions that one session may put within a minute: a program that asks and gives up, over and over, wears nobody out. */
+export const MAX_QUESTIONS_A_MINUTE = 60;
 /** Most refs of one question: a push of more is refused, nobody would read them. */
 export const MAX_QUESTION_REFS = 10;
 /** Most characters of a repository or a ref that is asked about. */

@@ -39,7 +39,7 @@ export const CODES = {
   'ask.gone': 'That question is no longer open.',
   'ask.nobody': 'That needs a person’s answer, and nobody is there to ask.',
   'ask.timeout': 'Nobody answered the question in time.',
-  'ask.too-many': 'Too many questions wait for an answer.',
+  'ask.too-many': 'Too many questions were put to the person who runs this session.',
   'ask.unclear': 'That cannot be put in one question that a person could answer.',
   'aws.bad-signature': 'The request is not signed with the key pair that the sandbox holds.',
   'aws.malformed': 'The AWS signature is not written as Signature Version 4 asks.',

@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MAX_OPEN_QUESTIONS, MAX_QUESTION_REFS, type Question } from '../../contract/index.ts';
+import {
+  MAX_OPEN_QUESTIONS,
+  MAX_QUESTION_REFS,
+  MAX_QUESTIONS_A_MINUTE,
+  type Question,
+} from '../../contract/index.ts';
 import { createManualClock, type ManualClock } from '../../kit/index.ts';
 import { createAsker, FETCH_ONCE_MS, REFUSAL_HOLDS_MS, type Asked, type Asker } from './asker.ts';
 
@@ -211,6 +216,22 @@ describe('leave from a person', () => {
     const next = ask(reach());
     await settle();
     expect(next.code).toBe('open');
+  });
+
+  it('is not asked for over and over by a program that gives up each time', async () => {
+    for (let index = 0; index < MAX_QUESTIONS_A_MINUTE; index += 1) {
+      const outcome = ask(reach({ host: `h${String(index)}.test` }));
+      outcome.leave();
+      await settle();
+      expect(outcome.code).toBe('egress.aborted');
+    }
+    const over = ask(reach());
+    await settle();
+    expect(over.code).toBe('ask.too-many');
+    clock.advance(60_000);
+    const later = ask(reach());
+    await settle();
+    expect(later.code).toBe('open');
   });
 
   it('has no more questions open than a person could look at', async () => {

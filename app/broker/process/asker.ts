@@ -1,5 +1,6 @@
 import {
   MAX_OPEN_QUESTIONS,
+  MAX_QUESTIONS_A_MINUTE,
   MAX_QUESTION_NAME_CHARS,
   MAX_QUESTION_PATH_CHARS,
   MAX_QUESTION_REFS,
@@ -25,6 +26,8 @@ import type { Destination } from './request.ts';
 export const REFUSAL_HOLDS_MS = 30_000;
 /** How long leave to fetch once holds, in milliseconds: one fetch is several requests. */
 export const FETCH_ONCE_MS = 60_000;
+
+const MINUTE_MS = 60_000;
 
 /** What is asked, before the program behind it is known. */
 export type Asked = Omit<Question, 'program'>;
@@ -112,6 +115,8 @@ export const createAsker = ({ clock, send, redact }: AskerDeps): Asker => {
   const leave = new Map<string, Held>();
   const refused = new Map<string, Held & { readonly answer: 'denied' | 'timed-out' }>();
   let count = 0;
+  /** When the last questions were put. */
+  let recent: number[] = [];
 
   const current = <T extends Held>(map: Map<string, T>, key: string): T | undefined => {
     const held = map.get(key);
@@ -175,11 +180,14 @@ export const createAsker = ({ clock, send, redact }: AskerDeps): Asker => {
       waiting.onAsked(known.id);
       return;
     }
-    if (pending.size >= MAX_OPEN_QUESTIONS) {
-      const why = `${whatWords(asked)} needs a person’s answer, and ${String(MAX_OPEN_QUESTIONS)} other questions wait for one.`;
+    const now = clock.monotonic();
+    recent = recent.filter((at) => at > now - MINUTE_MS);
+    if (pending.size >= MAX_OPEN_QUESTIONS || recent.length >= MAX_QUESTIONS_A_MINUTE) {
+      const why = `${whatWords(asked)} needs a person’s answer, and too many questions were put already.`;
       settle(err(failure('ask.too-many', why, HINT)));
       return;
     }
+    recent.push(now);
     count += 1;
     const id = `${life}-${String(count)}`;
     pending.set(topic, { id, asked, waiters: new Set([waiter]) });
