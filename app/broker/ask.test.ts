@@ -1,8 +1,14 @@
-import { connect, createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { connect as connectSession, type IncomingHttpHeaders } from 'node:http2';
+import { createServer as createTlsServer } from 'node:https';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Question } from '../contract/index.ts';
 import type { Answer, Ask } from './port.ts';
 import { createTestAuthority, type TestAuthority } from './testing/certificates.ts';
+import { listenHttp2 } from './testing/http2.ts';
 import { startResolver } from './testing/resolver.ts';
 import {
   createRig,
@@ -301,5 +307,86 @@ describe('a destination that no rule names, with a person to ask', () => {
     for (const { say } of person.asked) say({ answer: 'denied', scope: 'once' });
     const statuses = new Set((await Promise.all(waiting)).map(({ status }) => status));
     expect(statuses).toEqual(new Set([403]));
+  });
+});
+
+describe('asking, whatever is spoken', () => {
+  it('waits in HTTP/2 with a program that offers nothing else', async () => {
+    const authority = await createTestAuthority();
+    const person = createPerson();
+    const upstream = await listenHttp2(authority, ['h2.test'], (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end('over h2');
+    });
+    const rig = await createRig({
+      authority,
+      default: 'ask',
+      ask: person.ask,
+      resolve: [`h2.test:443:127.0.0.1:${String(upstream.port)}`],
+    });
+    const socket = await rig.tls('h2.test', { alpn: ['h2'] });
+    expect(socket.alpnProtocol).toBe('h2');
+    const session = connectSession('https://h2.test', { createConnection: () => socket });
+    const get = async (path: string): Promise<string> => {
+      const stream = session.request({ ':path': path });
+      const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders];
+      const parts = await stream.toArray();
+      return `${String(headers[':status'])} ${Buffer.concat(parts as Buffer[]).toString()}`;
+    };
+    const first = get('/a');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    expect(upstream.connections()).toBe(0);
+    person.asked[0]?.say(ONCE);
+    expect(await first).toBe('200 over h2');
+    const second = get('/b');
+    await rig.until(() => person.asked.length === 2, 'the second question');
+    person.asked[1]?.say({ answer: 'denied', scope: 'once' });
+    expect(await second).toMatch(/^403 .*ask\.denied/);
+    session.destroy();
+    await rig.close();
+    await upstream.close();
+  });
+
+  it('waits with a WebSocket’s handshake', async () => {
+    const authority = await createTestAuthority();
+    const person = createPerson();
+    let upgrades = 0;
+    const server = createTlsServer(await authority.issue(['ws.test']));
+    server.on('upgrade', () => {
+      upgrades += 1;
+    });
+    const sockets = new WebSocketServer({ server });
+    sockets.on('connection', (ws) => ws.send('hello'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const rig = await createRig({
+      authority,
+      default: 'ask',
+      ask: person.ask,
+      resolve: [`ws.test:443:127.0.0.1:${String(port)}`],
+    });
+    const open = async (): Promise<WebSocket> => {
+      const socket = await rig.tls('ws.test');
+      const ws = new WebSocket('ws://ws.test/feed', { createConnection: () => socket } as object);
+      ws.on('error', () => undefined);
+      return ws;
+    };
+    const ws = await open();
+    const greeting = once(ws, 'message');
+    await rig.until(() => person.asked.length === 1, 'the question');
+    expect(upgrades).toBe(0);
+    person.asked[0]?.say(ONCE);
+    expect(String((await greeting)[0])).toBe('hello');
+    const refused = await open();
+    const answer = once(refused, 'unexpected-response') as Promise<[unknown, IncomingMessage]>;
+    await rig.until(() => person.asked.length === 2, 'the second question');
+    person.asked[1]?.say({ answer: 'denied', scope: 'once' });
+    expect((await answer)[1].headers['glovebox-code']).toBe('ask.denied');
+    expect(upgrades).toBe(1);
+    ws.terminate();
+    await rig.close();
+    sockets.close();
+    server.closeAllConnections();
+    server.close();
   });
 });
