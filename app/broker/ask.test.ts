@@ -367,7 +367,7 @@ describe('asking, whatever is spoken', () => {
     });
     const open = async (): Promise<WebSocket> => {
       const socket = await rig.tls('ws.test');
-      const ws = new WebSocket('ws://ws.test/feed', { createConnection: () => socket } as object);
+      const ws = new WebSocket('ws://ws.test/feed', { createConnection: () => socket });
       ws.on('error', () => undefined);
       return ws;
     };
