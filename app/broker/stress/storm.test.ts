@@ -158,10 +158,10 @@ describe('a storm of connections', () => {
     };
     const denied = async (id: number): Promise<void> => {
       const socket = id % 20 < 10 ? rig.relay.open(`${no ?? ''}:80`) : await rig.tls('no.test');
-      await arrive();
       const got = new Promise((resolve) => socket.once('data', resolve));
       socket.write('GET /no HTTP/1.1\r\nHost: no.test\r\n\r\n');
       expect(String(await got)).toContain('403');
+      await arrive();
       socket.destroy();
     };
     const kinds = [good, twoStreams, live, rawEcho, garbage, silent, denied, good, silent, denied];
