@@ -16,7 +16,7 @@ import type { Report, Work } from './worker.ts';
 
 const FINDINGS = join(import.meta.dirname, 'findings');
 /** How long one case may take before its worker counts as hung, in milliseconds. */
-const HUNG_MS = 30_000;
+const HUNG_MS = 60_000;
 const DEFAULT_SECONDS = 10;
 const DEFAULT_WORKERS = 2;
 const USAGE = `npm run fuzz -- [--target NAME[,NAME]...] [--seconds N for each target] [--seed N] [--workers N]

@@ -162,6 +162,7 @@ export const parsePolicyFile = (text: string, name: string): Result<PolicyFile> 
     strict: true,
     uniqueKeys: true,
     schema: 'core',
+    logLevel: 'error',
     merge: false,
   });
   const problem = document.errors[0] ?? document.warnings[0];

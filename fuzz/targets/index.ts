@@ -1,9 +1,12 @@
 import type { Target } from '../target.ts';
+import { BROKER_TARGETS } from './broker.ts';
+import { CONTENT_TARGETS } from './contents.ts';
 import { GIT_TARGETS } from './git.ts';
 import { NAME_TARGETS } from './names.ts';
 import { POLICY_TARGETS } from './policy.ts';
 import { TLS_TARGETS } from './tls.ts';
 import { TOKEN_TARGETS } from './tokens.ts';
+import { WEBSOCKET_TARGETS } from './websocket.ts';
 import { WIRE_TARGETS } from './wires.ts';
 
 /** All that is fuzzed. */
@@ -14,6 +17,9 @@ export const TARGETS: readonly Target[] = [
   ...POLICY_TARGETS,
   ...GIT_TARGETS,
   ...TOKEN_TARGETS,
+  ...WEBSOCKET_TARGETS,
+  ...CONTENT_TARGETS,
+  ...BROKER_TARGETS,
 ];
 
 export const targetNamed = (name: string): Target | undefined =>
