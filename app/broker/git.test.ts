@@ -229,6 +229,17 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
     expect(ran.text).toMatch(/remote error: Fetching from .*other\/secret.*git\.fetch-denied/);
   });
 
+  it('may not ask for a pack at once, without being told the refs first', async () => {
+    const before = calls.length;
+    const answer = await rig.fetch(`${url('other/secret')}/git-upload-pack`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-git-upload-pack-request' },
+      body: '0000',
+    });
+    expect(answer.headers['glovebox-code']).toBe('git.fetch-denied');
+    expect(calls).toHaveLength(before);
+  });
+
   it('waits for a person’s answer about exactly the branches of a push', async () => {
     const path = await clone('me/asked', 'asked');
     await commit(path, 'second');

@@ -7,9 +7,10 @@ import type { Outcome } from './run-trial.ts';
 import type { Received } from './upstreams.ts';
 import type { World } from './world.ts';
 
-const SECRETS: Readonly<Record<string, string>> = Object.fromEntries(
-  CREDENTIALS.map(({ secret, kind }) => [`the secret of ${kind}`, secret]),
-);
+const SECRETS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(CREDENTIALS.map(({ secret, kind }) => [`the secret of ${kind}`, secret])),
+  'a watched value': WATCHED,
+};
 
 /** What the broker may change on the way: framing, and what says how an answer may be coded. */
 const DECLARED = new Set([

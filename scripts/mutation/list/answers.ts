@@ -277,4 +277,47 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/websocket/join.test.ts`,
     ],
   ]),
+  ...inFile(`${PROCESS}/irregular.ts`, [
+    [
+      'wrap-escaped',
+      'line breaks are seen through however they are spelt',
+      'if (isBreak(value)) onBreak(place, value, end, layers);\n        });\n        if (!told) tryAll(place, true);',
+      'if (isBreak(value)) onBreak(place, value, place + 2, layers);\n        });\n        if (!told) tryAll(place, true);',
+      'app/broker/echo.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/match-needle.ts`, [
+    [
+      'wrap-lines',
+      'base64 in lines is read through its line breaks',
+      'if (!wraps || at === 0 || !isBreak(byte)) break;',
+      'if (byte >= 0) break;',
+      'app/broker/echo.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/credential-book.ts`, [
+    [
+      'watch-body',
+      'watched values do not leave in bodies',
+      ': chain(bodyTrip(), createWatchSearch(watching.texts));',
+      ': bodyTrip();',
+      'app/broker/watch.test.ts',
+    ],
+    [
+      'watch-answer',
+      'watched values do not come in with answers',
+      'stream: (sameLength) => chain(granted.stream(sameLength), createWatchSearch(texts)),',
+      'stream: (sameLength) => granted.stream(sameLength),',
+      'app/broker/watch.test.ts',
+    ],
+  ]),
+  ...inFile('app/broker/start-broker.ts', [
+    [
+      'watch-restart',
+      'a broker that was started anew goes on watching',
+      'sent = { ...sent, watch };',
+      '',
+      'app/broker/watch.test.ts',
+    ],
+  ]),
 ];

@@ -312,4 +312,95 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
       'app/broker/handover.test.ts',
     ],
   ]),
+  ...inFile(`${PROCESS}/mediators/sigv4-header.ts`, [
+    [
+      'aws-host',
+      'an AWS signature covers the host',
+      "if (!signedHeaders.includes('host')) return malformed('does not cover the host');",
+      '',
+      `${PROCESS}/mediators/aws.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/oauth-refresh.ts`, [
+    [
+      'oauth-own-token',
+      'a refresh token is exchanged for its own placeholder alone',
+      "fields.get('refresh_token') !== placeholders.refreshToken",
+      "fields.get('refresh_token') === ''",
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+    [
+      'oauth-own-grant',
+      'a refresh token is exchanged as one alone',
+      "fields.get('grant_type') !== 'refresh_token' ||",
+      '',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/service-account.ts`, [
+    [
+      'assertion-signature',
+      'an assertion is signed with the sandbox’s own key',
+      "if (!verifiesRs256(jwt, sandboxKey)) return refuse(grant, 'is not signed with the sandbox’s key');",
+      '',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+    [
+      'assertion-audience',
+      'an assertion is for the service it is sent to',
+      "if (!audience(claims)) return refuse(grant, 'is for another service than it was sent to');",
+      '',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+    [
+      'assertion-life',
+      'an assertion does not live long',
+      'claims.exp - claims.iat > MAX_ASSERTION_SECONDS',
+      'claims.exp < 0',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/mediators/token-request.ts`, [
+    [
+      'oauth-twice',
+      'a request for a token names no field twice',
+      'if (fields.has(name))',
+      "if (name === '\\0')",
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/carry.ts`, [
+    [
+      'raw-out',
+      'raw bytes are searched on their way out',
+      'outgoing: readable ? book.bodyTrip() : undefined,',
+      'outgoing: undefined,',
+      'app/broker/wires.test.ts',
+    ],
+    [
+      'raw-in',
+      'raw bytes are searched on their way in',
+      'incoming: readable && scrubber.active ? scrubber.stream() : undefined,',
+      'incoming: undefined,',
+      'app/broker/wires.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/socks.ts`, [
+    [
+      'socks-connect',
+      'SOCKS opens connections and nothing else',
+      'if (command !== CONNECT) {',
+      'if (command < 0) {',
+      `${PROCESS}/wires/wire-parsers.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/wires/postgres.ts`, [
+    [
+      'pg-grant',
+      'a database password is used at its own host alone',
+      '|| !held(host, port).includes(credential)) {',
+      ') {',
+      'app/broker/postgres.test.ts',
+    ],
+  ]),
 ];

@@ -369,4 +369,45 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'app/broker/refusals.test.ts',
     ],
   ]),
+  ...inFile(`${PROCESS}/judge-request.ts`, [
+    [
+      'watch-head',
+      'watched values do not leave in a head',
+      'if (watched !== undefined)',
+      'if (watched === null)',
+      'app/broker/watch.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/dns-server.ts`, [
+    [
+      'dns-trip',
+      'a name that holds a placeholder or a watched value is no name',
+      'if (finding !== undefined) {',
+      'if (finding === null) {',
+      'app/broker/watch.test.ts',
+    ],
+  ]),
+  ...inFile(`${PROCESS}/asker.ts`, [
+    [
+      'ask-lapses',
+      'leave and refusals lapse',
+      'if (held === undefined || held.until > clock.monotonic()) return held;',
+      'if (held === undefined || held.until > 0) return held;',
+      `${PROCESS}/asker.test.ts`,
+    ],
+    [
+      'ask-whole',
+      'what a question could not show whole is not asked for',
+      'refs.length > MAX_QUESTION_REFS ||',
+      '',
+      `${PROCESS}/asker.test.ts`,
+    ],
+    [
+      'ask-delete',
+      'leave to write a branch is none to delete it',
+      "const act = action === 'delete' ? 'delete' : 'push';",
+      "const act = action === '' ? 'delete' : 'push';",
+      `${PROCESS}/asker.test.ts`,
+    ],
+  ]),
 ];
