@@ -26,7 +26,7 @@ What works in a session with nothing set up, held by tests in \`e2e/matrix\` tha
 - **Works**: the program gets the right answer, and trusts the session's authority by itself.
 - **Injected**: the service got the real secret, put in where the program put its placeholder; nothing inside ever held it (environments, command lines, memory, files and output are searched).
 - **Said back**: what became of the secret that the service repeated in headers, bodies, messages or trailers.
-- **Protocol**: what the service saw and what the timeline recorded; each request is on it once, with its program.
+- **Protocol**: what the service saw and what the timeline recorded; each request is on it once, with its program (on a busy machine one that is gone within a moment may stay unnamed).
 `;
 
 const row = ({ client, login, echo, protocol }: Claim): string =>

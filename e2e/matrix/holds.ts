@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Outcome } from '../fixtures/inside.ts';
 import { claimOf, CLAIMS, type Claim, type ClientName, type Family } from './claims.ts';
-import type { Matrix } from './rig.ts';
+import type { EgressEvent, Matrix } from './rig.ts';
 import { shapesIn } from './secret.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -22,6 +22,23 @@ export const heldClients = (): readonly string[] => sorted(held);
 /** The clients that something is claimed of: to be compared last, so that no claim goes unheld. */
 export const claimedClients = (family: Family): readonly string[] =>
   sorted(CLAIMS.filter((claim) => claim.family === family).map(({ client }) => client));
+
+/** The command lines of the programs behind these records, as far as they are known. */
+export const commandsOf = (records: readonly Pick<EgressEvent, 'program'>[]): readonly string[] =>
+  records.flatMap(({ program }) => (program === undefined ? [] : [program.command.join(' ')]));
+
+/**
+ * Programs on the records are the right ones. On a busy machine one that is gone within a moment may stay
+ * unnamed (absent, never invented), so not each record needs a name, but some must have it.
+ */
+export const expectPrograms = (
+  records: readonly Pick<EgressEvent, 'program'>[],
+  program: RegExp,
+): void => {
+  const commands = commandsOf(records);
+  for (const command of commands) expect(command).toMatch(program);
+  expect(commands.length).toBeGreaterThan(0);
+};
 
 /** One client's use of one host, which no other client uses. */
 export type Use = {
@@ -72,8 +89,8 @@ export const expectClaimHolds = async (
   expect(called(records)).toEqual(called(arrived));
   for (const record of records) {
     expect(record).toMatchObject({ verdict: 'allowed', inspected: true, protocol });
-    expect(JSON.stringify(record.program?.command ?? 'nobody')).toMatch(use.program);
   }
+  expectPrograms(records, use.program);
   expect(records.some(({ credential }) => credential === use.credential)).toBe(true);
   expect(records.some(({ scrubbed = 0 }) => scrubbed > 0)).toBe(true);
 };

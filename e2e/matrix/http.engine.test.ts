@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClientName } from './claims.ts';
-import { claimedClients, heldClients, hold } from './holds.ts';
-import { openMatrix, type Matrix } from './rig.ts';
+import type { Claim, ClientName } from './claims.ts';
+import { claimedClients, commandsOf, expectPrograms, heldClients, hold } from './holds.ts';
+import { openMatrix, type EgressEvent, type Matrix } from './rig.ts';
 import { findInside, shapesIn } from './secret.ts';
 import { echoService, echoSocket, startUpstream, type Upstream } from './upstream.ts';
 
@@ -41,134 +41,150 @@ afterAll(async () => {
   await matrix.close();
 });
 
+/** How often a client is run at most until its program is named. */
+const TURNS = 3;
 const HEADER = '-H "Authorization: Bearer $MATRIX_TOKEN"';
 
 type Run = {
   readonly client: ClientName;
   readonly script: (url: string) => string;
   /** What the timeline calls the program. */
-  readonly program: string;
+  readonly program: RegExp;
 };
 
 const RUNS: readonly Run[] = [
-  { client: 'curl', script: (url) => `curl -sS -i ${HEADER} ${url}`, program: 'curl' },
+  { client: 'curl', script: (url) => `curl -sS -i ${HEADER} ${url}`, program: /curl/ },
   {
     client: 'curl --http1.1',
     script: (url) => `curl -sS -i --http1.1 --compressed ${HEADER} ${url}`,
-    program: 'curl',
+    program: /curl/,
   },
   {
     client: 'curl, without environment',
     script: (url) => `env -i /usr/bin/curl -sS -i ${HEADER} ${url}`,
-    program: 'curl',
+    program: /curl/,
   },
   {
     client: 'wget',
     script: (url) => `wget -q -S -O - --header "Authorization: Bearer $MATRIX_TOKEN" ${url}`,
-    program: 'wget',
+    program: /wget/,
   },
   {
     client: 'Python urllib',
     script: (url) => `python3 /opt/clients/urllib_client.py ${url}`,
-    program: 'urllib',
+    program: /urllib/,
   },
   {
     client: 'Python http.client',
     script: (url) => `python3 /opt/clients/http_client.py ${url}`,
-    program: 'http_client',
+    program: /http_client/,
   },
   {
     client: 'Python requests',
     script: (url) => `python3 /opt/clients/requests_client.py ${url}`,
-    program: 'requests',
+    program: /requests/,
   },
   {
     client: 'Node fetch',
     script: (url) => `node /opt/clients/fetch.mjs ${url}`,
-    program: 'fetch.mjs',
+    program: /fetch\.mjs/,
   },
   {
     client: 'Node https',
     script: (url) => `node /opt/clients/https.mjs ${url}`,
-    program: 'https.mjs',
+    program: /https\.mjs/,
   },
   {
     client: 'Node http2',
     script: (url) => `node /opt/clients/http2.mjs ${url}`,
-    program: 'http2.mjs',
+    program: /http2\.mjs/,
   },
   {
     client: 'undici',
     script: (url) => `node /opt/clients/undici.mjs ${url}`,
-    program: 'undici.mjs',
+    program: /undici\.mjs/,
   },
-  { client: 'Go net/http', script: (url) => `/opt/clients/go-client ${url}`, program: 'go-client' },
+  { client: 'Go net/http', script: (url) => `/opt/clients/go-client ${url}`, program: /go-client/ },
   {
     client: 'Java HttpClient',
     script: (url) => `java -cp /opt/clients Client ${url}`,
-    program: 'java',
+    program: /java/,
   },
   {
     client: 'Deno fetch',
     script: (url) => `deno run -A /opt/clients/fetch.mjs ${url}`,
-    program: 'deno',
+    program: /deno/,
   },
   {
     client: 'Ruby net/http',
     script: (url) => `ruby /opt/clients/client.rb ${url}`,
-    program: 'ruby',
+    program: /ruby/,
   },
-  { client: 'Perl LWP', script: (url) => `perl /opt/clients/client.pl ${url}`, program: 'perl' },
-  { client: 'PHP streams', script: (url) => `php /opt/clients/client.php ${url}`, program: 'php' },
+  { client: 'Perl LWP', script: (url) => `perl /opt/clients/client.pl ${url}`, program: /perl/ },
+  { client: 'PHP streams', script: (url) => `php /opt/clients/client.php ${url}`, program: /php/ },
 ];
+
+/** Runs one request of a client and holds all that is claimed of it; gives back its record. */
+const once = async (
+  claim: Claim,
+  script: string,
+  url: string,
+): Promise<Pick<EgressEvent, 'program'>> => {
+  const { pathname: path } = new URL(url);
+  const ran = await matrix.inside.run(script);
+  const said = ran.stdout + ran.stderr;
+  expect(said).toContain(`"answer-to":"${path}"`);
+  expect(ran.status).toBe(0);
+
+  const arrived = upstream.seen.filter((seen) => seen.path === path);
+  expect(arrived).toEqual([
+    expect.objectContaining({ login: `Bearer ${TOKEN}`, protocol: claim.protocol }),
+  ]);
+  expect(shapesIn(said, TOKEN)).toEqual([]);
+  const placeholder = (await matrix.inside.run('printf %s "$MATRIX_TOKEN"')).stdout;
+  // Once in the header, once plainly in the body.
+  expect(said.split(placeholder).length).toBeGreaterThan(2);
+
+  const records = (await matrix.egress()).filter((event) => event.path === path);
+  expect(records).toEqual([
+    expect.objectContaining({
+      verdict: 'allowed',
+      credential: 'api',
+      protocol: claim.protocol,
+      status: 200,
+      inspected: true,
+    }),
+  ]);
+  expect(records[0]?.scrubbed).toBeGreaterThan(6);
+  return records[0] ?? {};
+};
 
 describe('HTTP clients in a real sandbox, with nothing set up', () => {
   it.each(RUNS)('$client', async ({ client, script, program }) => {
     const claim = hold(client);
-    const path = `/${client.replaceAll(/\W+/g, '-')}`;
-    const ran = await matrix.inside.run(script(`https://${HOST}${path}`));
-    const said = ran.stdout + ran.stderr;
-    expect(said).toContain(`"answer-to":"${path}"`);
-    expect(ran.status).toBe(0);
-
-    const arrived = upstream.seen.filter((seen) => seen.path === path);
-    expect(arrived).toEqual([
-      expect.objectContaining({ login: `Bearer ${TOKEN}`, protocol: claim.protocol }),
-    ]);
-    expect(shapesIn(said, TOKEN)).toEqual([]);
-    const placeholder = (await matrix.inside.run('printf %s "$MATRIX_TOKEN"')).stdout;
-    // Once in the header, once plainly in the body.
-    expect(said.split(placeholder).length).toBeGreaterThan(2);
-
-    const records = (await matrix.egress()).filter((event) => event.path === path);
-    expect(records).toEqual([
-      expect.objectContaining({
-        verdict: 'allowed',
-        credential: 'api',
-        protocol: claim.protocol,
-        status: 200,
-        inspected: true,
-      }),
-    ]);
-    expect(records[0]?.scrubbed).toBeGreaterThan(6);
-    expect(JSON.stringify(records[0]?.program?.command)).toContain(program);
+    const url = `https://${HOST}/${client.replaceAll(/\W+/g, '-')}`;
+    const records: Pick<EgressEvent, 'program'>[] = [];
+    // On a busy machine a program may be gone before it is asked for; then all is done once more.
+    for (let turn = 1; turn <= TURNS && records.at(-1)?.program === undefined; turn += 1) {
+      records.push(await once(claim, script(`${url}-${String(turn)}`), `${url}-${String(turn)}`));
+    }
+    expect(commandsOf(records).at(-1)).toMatch(program);
   });
 });
-
 describe('WebSocket clients', () => {
   it.each([
-    { client: 'ws', host: HOST, secret: TOKEN, variable: 'MATRIX_TOKEN', program: 'ws.mjs' },
+    { client: 'ws', host: HOST, secret: TOKEN, variable: 'MATRIX_TOKEN', file: 'ws.mjs' },
     {
       client: 'Node WebSocket',
       host: SOCKET_HOST,
       secret: SOCKET_TOKEN,
       variable: 'MATRIX_SOCKET_TOKEN',
-      program: 'websocket.mjs',
+      file: 'websocket.mjs',
     },
-  ] as const)('$client', async ({ client, host, secret, variable, program }) => {
+  ] as const)('$client', async ({ client, host, secret, variable, file }) => {
     const claim = hold(client);
-    const path = `/${program}`;
-    const ran = await matrix.inside.run(`node /opt/clients/${program} wss://${host}${path}`);
+    const path = `/${client.replaceAll(' ', '-')}`;
+    const ran = await matrix.inside.run(`node /opt/clients/${file} wss://${host}${path}`);
     expect(ran.stdout).toContain('a text message');
     expect(ran.stdout).toContain('a binary message');
     const arrived = upstream.seen.filter((seen) => seen.path === path);
@@ -185,7 +201,7 @@ describe('WebSocket clients', () => {
       expect.objectContaining({ verdict: 'allowed', protocol: claim.protocol, status: 101 }),
     ]);
     expect(records[0]?.scrubbed).toBeGreaterThan(0);
-    expect(JSON.stringify(records[0]?.program?.command)).toContain(program);
+    expectPrograms(records, new RegExp(file));
   });
 });
 

@@ -4,7 +4,7 @@ import { createS3 } from '../upstreams/s3.ts';
 import { echo, startUpstream, type Service, type Upstream } from './upstream.ts';
 import { startGrpcEcho, type GrpcEcho } from '../upstreams/grpc-echo.ts';
 import { buildPostgresImage, startPostgres } from '../upstreams/postgres.ts';
-import { claimedClients, expectClaimHolds, heldClients, hold } from './holds.ts';
+import { claimedClients, expectClaimHolds, expectPrograms, heldClients, hold } from './holds.ts';
 import { openMatrix, type Matrix } from './rig.ts';
 import { findInside, shapesIn } from './secret.ts';
 
@@ -83,11 +83,11 @@ afterAll(async () => {
 
 describe('gRPC clients in a real sandbox', () => {
   it.each([
-    { client: '@grpc/grpc-js', script: 'node /opt/clients/grpc.mjs', program: 'grpc.mjs' },
+    { client: '@grpc/grpc-js', script: 'node /opt/clients/grpc.mjs', program: /grpc\.mjs/ },
     {
       client: 'Python grpcio',
       script: 'python3 /opt/clients/grpc_client.py',
-      program: 'grpc_client',
+      program: /grpc_client/,
     },
   ] as const)(
     '$client: unary, streams both ways, trailers',
@@ -112,9 +112,8 @@ describe('gRPC clients in a real sandbox', () => {
       expect(shapesIn(said, TOKEN)).toEqual([]);
       // In metadata, and in the trailers of both calls.
       expect(said.split(`Bearer ${placeholder}`).length).toBeGreaterThan(3);
-      const records = (await matrix.egress()).filter((event) =>
-        JSON.stringify(event.program?.command).includes(program),
-      );
+      const records = (await matrix.egress()).filter(({ host }) => host === GRPC).slice(from);
+      expectPrograms(records, program);
       expect(records).toHaveLength(2);
       expect(new Set(records.map(({ path }) => path))).toEqual(
         new Set(arrived.map(({ path }) => path)),
@@ -135,7 +134,7 @@ describe('gRPC clients in a real sandbox', () => {
 
 describe('what speaks to one service', () => {
   it('gh asks who it is', async () => {
-    const ran = await matrix.inside.run('gh api -i user');
+    const ran = await matrix.inside.run('gh api -i user; gh api -i user; gh api -i user');
     expect(ran.stdout).toContain('"answer-to":"/user"');
     await expectClaimHolds(
       {
@@ -173,6 +172,7 @@ describe('what speaks to one service', () => {
     expect(records.map(({ method, path }) => `${method ?? ''} ${path ?? ''}`)).toEqual(
       arrived.map(({ method, path }) => `${method} ${path}`),
     );
+    expectPrograms(records, /s3_client/);
     for (const record of records) {
       expect(record).toMatchObject({
         verdict: 'allowed',
@@ -180,7 +180,6 @@ describe('what speaks to one service', () => {
         protocol,
         status: 200,
       });
-      expect(JSON.stringify(record.program?.command)).toContain('s3_client');
     }
   });
 });
@@ -192,7 +191,7 @@ describe('psql in a real sandbox', () => {
     );
 
   it('logs in; a result with the password is cut off before it', async () => {
-    const { client, protocol, echo: fate } = hold('psql');
+    const { protocol, echo: fate } = hold('psql');
     const ran = await psql(
       'SELECT current_user, ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()',
     );
@@ -204,9 +203,9 @@ describe('psql in a real sandbox', () => {
     expect(fate).toBe('cut');
     const records = (await matrix.egress()).filter(({ host }) => host === DATABASE);
     expect(records).toHaveLength(2);
+    expectPrograms(records, /psql/);
     for (const record of records) {
       expect(record).toMatchObject({ credential: 'database', protocol });
-      expect(JSON.stringify(record.program?.command)).toContain(client);
     }
     expect(records[0]).toMatchObject({ verdict: 'allowed' });
     expect(records[1]).toMatchObject({ code: 'scrub.cut', scrubbed: 1 });
