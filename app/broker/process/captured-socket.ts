@@ -37,7 +37,7 @@ const ENDED: ReadonlySet<number> = new Set([FIN_WAIT1, FIN_WAIT2, TIME_WAIT, LAS
 /** Bytes the kernel may hold for each direction of one captured connection; it counts twice that for its own needs. */
 export const SOCKET_BUFFER_BYTES = 256 * 1024;
 
-/** The same once there is a crowd of them: with the most connections the kernel holds some 500 MiB, not 4 GiB. */
+/** The same once there is a crowd of them, from when they are accepted on: what came before stays until it is read. */
 export const CROWD_BUFFER_BYTES = 16 * 1024;
 /** Connections from which on there is a crowd. */
 export const CROWD_CONNECTIONS = 256;
