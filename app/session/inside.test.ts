@@ -198,6 +198,12 @@ it('names the user inside by the ids it runs with', () => {
   expect(text('resolv.conf')).toMatch(/^nameserver [\d.]+\n/);
 });
 
+it('brings the authorities where Debian’s programs and its Java look', () => {
+  const targets = etcFiles({ uid: 1234, gid: 5678 }).map(({ target }) => target);
+  expect(targets).toContain('/etc/ssl/certs/ca-certificates.crt');
+  expect(targets).toContain('/etc/ssl/certs/java/cacerts');
+});
+
 it('limits a sandbox to half the memory, between one and eight GiB, unless asked otherwise', () => {
   const gib = 1024 ** 3;
   const limits = (memory: number) => sandboxLimits({}, { memoryBytes: memory * gib, cores: 4 });

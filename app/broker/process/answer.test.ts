@@ -32,3 +32,24 @@ describe('an answer that cannot be searched', () => {
     },
   );
 });
+
+describe('a body whose messages count their own bytes', () => {
+  it.each([
+    'application/grpc',
+    'application/grpc+proto',
+    'application/x-protobuf',
+    'application/x-git-upload-pack-result',
+    'application/x-git-receive-pack-result',
+    'application/x-msgpack',
+    'application/cbor',
+  ])('keeps its length: %s', (type) => {
+    expect(plan([['content-type', type]])).toMatchObject({ body: { sameLength: true } });
+  });
+
+  it.each(['application/json', 'text/event-stream', 'application/octet-stream'])(
+    'is none: %s',
+    (type) => {
+      expect(plan([['content-type', type]])).toMatchObject({ body: { sameLength: false } });
+    },
+  );
+});
