@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Question } from '../contract/index.ts';
+import { forkProcess, type SpawnedProcess } from './index.ts';
 import type { Answer, Ask } from './port.ts';
 import { createTestAuthority, type TestAuthority } from './testing/certificates.ts';
 import { listenHttp2 } from './testing/http2.ts';
@@ -293,6 +294,58 @@ describe('a destination that no rule names, with a person to ask', () => {
     expect((await answer).status).toBe(200);
     const [event] = await rig.egress(1);
     expect(event?.bytesOut).toBe(body.length);
+  });
+
+  it('takes its questions along where the broker process ends, and begins without leave', async () => {
+    const person = createPerson();
+    const lives: SpawnedProcess[] = [];
+    await start(person.ask, {
+      start: {
+        spawn: (entry, env) => {
+          const life = forkProcess(entry, env);
+          lives.push(life);
+          return life;
+        },
+      },
+    });
+    const first = rig.fetch('https://api.test/a');
+    await rig.until(() => person.asked.length === 1, 'the first question');
+    person.asked[0]?.say(SESSION);
+    expect((await first).status).toBe(200);
+    const other = rig.fetch('https://other.test/').catch(() => 'broken off');
+    await rig.until(() => person.asked.length === 2, 'the second question');
+    lives[0]?.kill();
+    await rig.until(() => person.asked[1]?.signal.aborted === true, 'the withdrawal');
+    person.asked[1]?.say(SESSION);
+    expect(await other).toBe('broken off');
+    expect(seen).toEqual(['GET /a']);
+    await rig.until(() => rig.states.includes('up'), 'the next life');
+  });
+
+  it('needs leave for the destination and for the repository, each by itself', async () => {
+    const person = createPerson();
+    await start(person.ask, { git: ['ask fetch api.test/me/*'] });
+    const url = 'https://api.test/me/it.git/info/refs?service=git-upload-pack';
+    const refused = rig.fetch(url);
+    await rig.until(() => person.asked.length === 1, 'the question for the destination');
+    expect(person.asked[0]?.question.what).toBe('destination');
+    person.asked[0]?.say({ answer: 'denied', scope: 'once' });
+    expect((await refused).headers['glovebox-code']).toBe('ask.denied');
+    expect(person.asked.length).toBe(1);
+    await rig.close();
+    door.close();
+    await upstream.close();
+    const other = createPerson();
+    await start(other.ask, { git: ['ask fetch api.test/me/*'] });
+    const asking = rig.fetch(url);
+    await rig.until(() => other.asked.length === 1, 'the question for the destination');
+    other.asked[0]?.say(SESSION);
+    await rig.until(() => other.asked.length === 2, 'the question for the repository');
+    expect(other.asked[1]?.question).toMatchObject({ what: 'git-fetch', repository: 'me/it' });
+    expect(connections).toBe(0);
+    other.asked[1]?.say({ answer: 'denied', scope: 'once' });
+    expect((await asking).headers['glovebox-code']).toBe('ask.denied');
+    expect(connections).toBe(0);
   });
 
   it('refuses more questions than a person could answer', async () => {

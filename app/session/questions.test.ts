@@ -74,6 +74,14 @@ describe('a session’s questions', () => {
     });
   });
 
+  it('are refused where the person says no', async () => {
+    attendance.attend();
+    const answer = questions.ask('a-1', question, forever);
+    questions.answer('a-1', { verdict: 'deny', scope: 'once' });
+    expect(await answer).toEqual({ answer: 'denied', scope: 'once' });
+    expect(records).toMatchObject([{ answer: 'denied', scope: 'once' }]);
+  });
+
   it('are answered with no where nobody is there, or nobody answers in time', async () => {
     expect(await questions.ask('a-1', question, forever)).toMatchObject({ answer: 'nobody' });
     attendance.attend();
