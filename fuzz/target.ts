@@ -2,7 +2,7 @@ import { deepStrictEqual } from 'node:assert/strict';
 import type { Random } from './random.ts';
 
 /** How long one case of a parser may take, in milliseconds. Slow machines included: parsers need microseconds. */
-export const CASE_MS = 400;
+export const CASE_MS = 1500;
 /** Longest input of most targets, in bytes. */
 export const MAX_INPUT_BYTES = 8192;
 

@@ -315,7 +315,7 @@ hide: { add: [a/b] }
 
 const policyFile = parserTarget({
   name: 'policy-file',
-  caseMs: 1500,
+  caseMs: 3000,
   seeds: [
     POLICY,
     '{"version":1}',

@@ -175,7 +175,7 @@ const frameTarget = (from: From): Target =>
   parserTarget({
     name: `websocket-frames-${from}`,
     maxBytes: 80_000,
-    caseMs: 1500,
+    caseMs: 3000,
     seeds: [
       from === 'client'
         ? Buffer.from('818537fa213d7f9f4d5158', 'hex')
@@ -247,7 +247,7 @@ const REAL = prepareNeedles(needlesOf({ secret: SECRET, placeholder: '' }, 0));
 const scrubbed = parserTarget({
   name: 'websocket-scrubbed',
   maxBytes: 80_000,
-  caseMs: 1500,
+  caseMs: 3000,
   seeds: [
     Buffer.concat(writeFrame({ fin: true, opcode: 1 }, Buffer.from(SECRET))),
     Buffer.concat([
@@ -295,7 +295,7 @@ const scrubbed = parserTarget({
 const searched = parserTarget({
   name: 'websocket-searched',
   maxBytes: 80_000,
-  caseMs: 1500,
+  caseMs: 3000,
   seeds: [
     Buffer.concat(
       writeFrame(

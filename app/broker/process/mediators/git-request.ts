@@ -48,9 +48,10 @@ export const readGitRequest = (method: string, target: string): Result<GitReques
   const mark = target.indexOf('?');
   const raw = mark < 0 ? target : target.slice(0, mark);
   const path = decode(raw);
-  const [, exchanged, pack] = EXCHANGE.exec(path) ?? [];
+  // What only reads exchanges nothing, but may list the refs of a repository with such a name.
+  const reads = method === 'GET' || method === 'HEAD';
+  const [, exchanged, pack] = reads ? [] : (EXCHANGE.exec(path) ?? []);
   if (exchanged !== undefined && pack !== undefined) {
-    if (method === 'GET' || method === 'HEAD') return ok(undefined);
     const repository = repositoryOf(exchanged);
     return repository.ok
       ? ok({ operation: operationOf(pack), repository: repository.value, step: 'exchange' })

@@ -201,4 +201,11 @@ describe('a request of git', () => {
   ])('with two meanings is refused: %s %s', (method, target) => {
     expect(readGitRequest(method, target)).toMatchObject(unreadable);
   });
+
+  it.each(['git-receive-pack', 'git-upload-pack'])('sees a repository that is named %s', (name) => {
+    expect(readGitRequest('GET', `/o/${name}/info/refs?service=${name}`)).toMatchObject({
+      ok: true,
+      value: { repository: `o/${name}`, step: 'advertise' },
+    });
+  });
 });
