@@ -9,7 +9,7 @@ import { createWorld, type World } from './world.ts';
 /** Fewest requests of one check. */
 export const MIN_REQUESTS = 5000;
 /** Trials that come to about so many. */
-const TRIALS = 440;
+const TRIALS = 490;
 /** How long records may take to be written, in milliseconds. */
 const RECORD_MS = 2000;
 
@@ -20,10 +20,39 @@ export type CheckOptions = {
   readonly trials?: number;
 };
 
+const RECORD_KINDS = {
+  allowed: ({ verdict }) => verdict === 'allowed',
+  denied: ({ verdict }) => verdict === 'denied',
+  injected: ({ verdict, credential }) => verdict === 'allowed' && credential !== undefined,
+  scrubbed: ({ scrubbed }) => scrubbed !== undefined,
+  'HTTP/2': ({ protocol }) => protocol === 'h2',
+  WebSocket: ({ protocol }) => protocol === 'ws',
+  'raw TCP': ({ protocol }) => protocol === 'tcp',
+  'passed through': ({ protocol }) => protocol === 'tls',
+} as const satisfies Readonly<Record<string, (record: EgressDraft) => boolean>>;
+type RecordKind = keyof typeof RECORD_KINDS;
+
+const countRecords = (world: World): Checked['records'] => {
+  const records = world.rig.events.filter((event) => event.kind === 'egress');
+  const count = (kind: RecordKind): number => records.filter(RECORD_KINDS[kind]).length;
+  return {
+    allowed: count('allowed'),
+    denied: count('denied'),
+    injected: count('injected'),
+    scrubbed: count('scrubbed'),
+    'HTTP/2': count('HTTP/2'),
+    WebSocket: count('WebSocket'),
+    'raw TCP': count('raw TCP'),
+    'passed through': count('passed through'),
+  };
+};
+
 export type Checked = {
   readonly seed: number;
   readonly requests: number;
   readonly connections: number;
+  /** Records by what they tell of: a check that everything passes by refusing it proves little. */
+  readonly records: Readonly<Record<RecordKind, number>>;
   /** What was broken, with the smallest trial that breaks it; undefined where all held. */
   readonly failure: string | undefined;
 };
@@ -86,7 +115,7 @@ export const checkInvariants = async (options: CheckOptions): Promise<Checked> =
       },
     );
     const { seed } = details;
-    const counts = { seed, requests: asked.size, connections };
+    const counts = { seed, requests: asked.size, connections, records: countRecords(world) };
     if (details.failed) {
       const [trial] = details.counterexample ?? [[]];
       const cause = details.errorInstance instanceof Error ? details.errorInstance.message : '';

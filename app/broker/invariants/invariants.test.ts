@@ -11,4 +11,9 @@ it('keeps its promises over thousands of random requests', { timeout: 300_000 },
   );
   expect(checked.failure).toBeUndefined();
   expect(checked.requests).toBeGreaterThanOrEqual(MIN_REQUESTS);
+  const { records } = checked;
+  for (const kind of ['allowed', 'denied', 'injected', 'scrubbed', 'HTTP/2'] as const)
+    expect(records[kind]).toBeGreaterThan(300);
+  for (const kind of ['WebSocket', 'raw TCP', 'passed through'] as const)
+    expect(records[kind]).toBeGreaterThan(50);
 });

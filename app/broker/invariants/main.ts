@@ -16,6 +16,8 @@ const seconds = ((performance.now() - started) / 1000).toFixed(1);
 process.stdout.write(
   `seed ${String(checked.seed)}: ${String(checked.requests)} requests on ${String(checked.connections)} connections in ${seconds} s\n`,
 );
+const kinds = Object.entries(checked.records).map(([kind, count]) => `${String(count)} ${kind}`);
+process.stdout.write(`on the record: ${kinds.join(', ')}\n`);
 if (checked.failure === undefined) process.stdout.write('every promise held\n');
 else {
   process.stdout.write(`${checked.failure}\n`);

@@ -1,5 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import {
+  credentialFor,
   CREDENTIALS,
   HOSTS,
   WATCHED,
@@ -97,7 +98,7 @@ export const render = (plan: RequestPlan, options: RenderOptions): Rendered => {
   // Own items once each; a body holds one kind of field.
   const own = planned.items
     .filter((item) => item.place === 'own' && !isWatched(item))
-    .map(({ value }) => Number(value))
+    .map(({ value }) => credentialFor(Number(value), host))
     .filter((value, index, all) => all.indexOf(value) === index)
     .filter((value, _, all) => value !== 4 || !all.includes(3));
   const stray = planned.items.find((item) => item.place !== 'own');
