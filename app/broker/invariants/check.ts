@@ -9,7 +9,7 @@ import { createWorld, type World } from './world.ts';
 /** Fewest requests of one check. */
 export const MIN_REQUESTS = 5000;
 /** Trials that come to about so many. */
-const TRIALS = 490;
+const TRIALS = 450;
 /** How long records may take to be written, in milliseconds. */
 const RECORD_MS = 2000;
 

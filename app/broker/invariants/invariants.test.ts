@@ -4,7 +4,7 @@ import { checkInvariants, MIN_REQUESTS } from './check.ts';
 /** Another one: `GLOVEBOX_INVARIANTS_SEED=7 npx vitest run invariants`, or any at all: `npm run test:invariants`. */
 const SEED = Number(process.env['GLOVEBOX_INVARIANTS_SEED'] ?? 20_261_122);
 
-it('keeps its promises over thousands of random requests', { timeout: 300_000 }, async () => {
+it('keeps its promises over thousands of random requests', { timeout: 400_000 }, async () => {
   const checked = await checkInvariants({ seed: SEED });
   process.stdout.write(
     `invariants: seed ${String(checked.seed)}, ${String(checked.requests)} requests on ${String(checked.connections)} connections\n`,
