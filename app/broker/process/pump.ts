@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Sink } from './http-call.ts';
+import { spend } from './spent-buffers.ts';
 
 /** What becomes of each chunk of a body; undefined ends the pumping there. */
 export type Step = {
@@ -70,6 +71,7 @@ export const pump = (
   const onData = (chunk: Buffer): void => {
     cancelPause?.();
     cancelPause = undefined;
+    spend(chunk.length);
     if (write(step.push(chunk)) && step.holds?.() === true) cancelPause = later(onPause);
   };
   source.on('data', onData);

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
 import type { Clock } from '../../../kit/index.ts';
 import type { Hit, Search } from '../search.ts';
+import { spend } from '../spent-buffers.ts';
 import { createGuard, type Guard } from './guard.ts';
 
 /** How long bytes wait that might be the beginning of a value, in milliseconds. */
@@ -93,6 +94,7 @@ export const splice = (options: SpliceOptions): Promise<Spliced> =>
         if (over) return;
         last = clock.monotonic();
         cancelTail();
+        spend(chunk.length);
         const step = guard.push(chunk);
         if (step.type === 'hit') {
           settle({ type: 'hit', way, hit: step.hit });
