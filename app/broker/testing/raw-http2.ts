@@ -37,6 +37,8 @@ export type RawHttp2 = {
     last: boolean,
   ) => void;
   readonly data: (stream: number, body: string, last: boolean) => void;
+  /** Takes a stream back (RST_STREAM with CANCEL). */
+  readonly reset: (stream: number) => void;
   /** Types of the frames that came, those that only keep the connection going left out. */
   readonly heard: () => readonly number[];
   readonly closed: () => boolean;
@@ -61,6 +63,9 @@ export const speakRawHttp2 = (
     },
     data: (stream, body, last) => {
       socket.write(frame(FRAME.data, last ? END_STREAM : 0, stream, Buffer.from(body)));
+    },
+    reset: (stream) => {
+      socket.write(frame(FRAME.reset, 0, stream, Buffer.from([0, 0, 0, 8])));
     },
     heard: () => heard,
     closed: () => closed,
