@@ -1,5 +1,6 @@
 import type { Mutation } from './mutation.ts';
 import { ANSWER_MUTATIONS } from './list/answers.ts';
+import { ASKING_MUTATIONS } from './list/asking.ts';
 import { HOST_MUTATIONS } from './list/host.ts';
 import { POLICY_MUTATIONS } from './list/policy.ts';
 import { PROTOCOL_MUTATIONS } from './list/protocols.ts';
@@ -12,4 +13,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...PROTOCOL_MUTATIONS,
   ...POLICY_MUTATIONS,
   ...HOST_MUTATIONS,
+  ...ASKING_MUTATIONS,
 ];
