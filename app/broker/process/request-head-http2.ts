@@ -9,6 +9,7 @@ import {
   LENGTH,
   pairsOf,
   sameAuthority,
+  writtenAuthority,
   type RequestHead,
 } from './request-head.ts';
 
@@ -110,7 +111,10 @@ export const readHttp2Head = (
   const read = {
     method,
     target,
-    headers: [['host', authority] as const, ...fields.filter(([name]) => name !== 'host')],
+    headers: [
+      ['host', writtenAuthority(authority, to)] as const,
+      ...fields.filter(([name]) => name !== 'host'),
+    ],
     framing,
   };
   const wrong = checkRest(read);

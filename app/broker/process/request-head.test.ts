@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { unwrap } from '../../kit/index.ts';
 import { parseHost } from '../../policy/index.ts';
 import { readHttp2Head } from './request-head-http2.ts';
-import { readRequestHead, sameAuthority } from './request-head.ts';
+import { readRequestHead, sameAuthority, writtenAuthority } from './request-head.ts';
 
 const to = { host: unwrap(parseHost('www.allowed.test')), port: 443, tls: true };
 
@@ -17,6 +17,26 @@ describe('an authority', () => {
     '\uff57ww.allowed.test',
   ])('%j means the host of the connection', (text) => {
     expect(sameAuthority(text, to)).toBe(true);
+  });
+
+  it.each([
+    ['www.allowed.test', 'www.allowed.test'],
+    ['WWW.Allowed.Test:443', 'WWW.Allowed.Test:443'],
+    ['www.allowed.test.', 'www.allowed.test'],
+    ['www\u3002allowed\uff0etest:443', 'www.allowed.test:443'],
+  ])('%j goes upstream as %j', (text, written) => {
+    expect(writtenAuthority(text, to)).toBe(written);
+    const head = unwrap(
+      readHttp2Head(
+        {
+          raw: [':method', 'GET', ':scheme', 'https', ':authority', text, ':path', '/'],
+          last: true,
+        },
+        to,
+        new Set(),
+      ),
+    );
+    expect(head.headers).toContainEqual(['host', written]);
   });
 
   it.each([

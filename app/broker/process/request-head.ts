@@ -76,6 +76,17 @@ export const sameAuthority = (text: string, to: Destination): boolean => {
   return host.ok && host.value === to.host && port === to.port;
 };
 
+/**
+ * An authority as it goes upstream: as written, in whatever case, or the destination's own name where
+ * another spelling only folds to it (a trailing dot, wide letters), for a server may read that otherwise.
+ */
+export const writtenAuthority = (text: string, to: Destination): string => {
+  const host = to.host.includes(':') ? `[${to.host}]` : to.host;
+  const [, port] = /:([0-9]+)$/.exec(text) ?? [];
+  const own = port === undefined ? host : `${host}:${port}`;
+  return text.toLowerCase() === own ? text : own;
+};
+
 /** The origin-form target: as sent, or taken out of an absolute-form one that names this destination. */
 const originForm = (method: string, url: string, to: Destination): Result<string, Refusal> => {
   if (url.startsWith('/')) return ok(url);
@@ -214,7 +225,14 @@ export const readRequestHead = (
   if (request.httpVersion === '1.0' && framing.value.type === 'chunked') {
     return refuse('egress.bad-request', 'HTTP/1.0 knows no chunked encoding.');
   }
-  const read = { method, target: target.value, headers, framing: framing.value };
+  const written = writtenAuthority(host, to);
+  const named =
+    written === host
+      ? headers
+      : headers.map(([name, value]) =>
+          lowerName(name) === 'host' ? ([name, written] as const) : ([name, value] as const),
+        );
+  const read = { method, target: target.value, headers: named, framing: framing.value };
   const bad = checkRest(read);
   if (bad !== undefined) return { ok: false, error: bad };
   const asked = fieldOf(headers, 'upgrade')?.toLowerCase();
@@ -229,7 +247,7 @@ export const readRequestHead = (
   const expects = fieldOf(headers, 'expect') !== undefined;
   if (expects && request.httpVersion === '1.0') {
     // To be ignored there (RFC 9110 10.1.1): nobody waits for leave.
-    const others = headers.filter(([name]) => lowerName(name) !== 'expect');
+    const others = named.filter(([name]) => lowerName(name) !== 'expect');
     return ok({ ...read, headers: others, expectsContinue: false, upgrade });
   }
   return ok({ ...read, expectsContinue: expects, upgrade });
