@@ -48,7 +48,7 @@ const run = (command, args, { timeoutMs } = {}) =>
           }, timeoutMs);
     child.on('error', (failure) => {
       clearTimeout(timer);
-      resolve({ code: 127, output: String(failure.message) });
+      resolve({ code: 127, output: failure.message });
     });
     child.on('close', (code) => {
       clearTimeout(timer);
