@@ -12,7 +12,7 @@ export const GUARANTEES: readonly Guarantee[] = [
     id: 'P2',
     promise: 'A credential is used only where its grant says.',
     state: 'partial',
-    note: 'Host, port and place in the request are checked at the last moment. Narrowing by method, path, time and count comes later.',
+    note: 'Host, port, method, path and place in the request are checked at the last moment. Narrowing by time and count comes later.',
   },
   {
     id: 'P3',
