@@ -129,8 +129,6 @@ export const createServeHttp2 = (deps: ServeHttp2Deps): ServeHttp2 => {
           recordBroken(approach, failure('egress.bad-request', why));
         }
         session.destroy();
-        // Where the session had begun to close by itself, its end would wait for the program's.
-        carrier.destroy();
       });
       session.setLocalWindowSize(SESSION_WINDOW_BYTES);
       session.on('stream', (stream, headers, flags, raw) => {

@@ -41,6 +41,7 @@ export type RawHttp2 = {
   readonly reset: (stream: number) => void;
   /** Types of the frames that came, those that only keep the connection going left out. */
   readonly heard: () => readonly number[];
+  /** Whether the other side has ended the connection. */
   readonly closed: () => boolean;
 };
 
@@ -77,9 +78,12 @@ export const speakRawHttp2 = (
     if (type === FRAME.headers) onRequest?.(raw, stream);
   };
   socket.on('error', () => undefined);
-  socket.once('close', () => {
-    closed = true;
-  });
+  // The test's own socket stays open for writing after the other side's end.
+  for (const over of ['end', 'close']) {
+    socket.once(over, () => {
+      closed = true;
+    });
+  }
   socket.on('data', (chunk: Buffer) => {
     rest = Buffer.concat([rest, chunk]);
     if (rest.length < preface) return;
