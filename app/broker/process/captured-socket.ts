@@ -37,8 +37,11 @@ const ENDED: ReadonlySet<number> = new Set([FIN_WAIT1, FIN_WAIT2, TIME_WAIT, LAS
 /** Bytes the kernel may hold for each direction of one captured connection; it counts twice that for its own needs. */
 export const SOCKET_BUFFER_BYTES = 256 * 1024;
 
-/** The same once there is a crowd of them, from when they are accepted on: what came before stays until it is read. */
-export const CROWD_BUFFER_BYTES = 16 * 1024;
+/**
+ * The same once there is a crowd of them, from when they are accepted on: what came before stays until it is read.
+ * No less than loopback’s segments need: with 16 KiB each waits for a late acknowledgement, at 2 MiB/s.
+ */
+export const CROWD_BUFFER_BYTES = 64 * 1024;
 /** Connections from which on there is a crowd. */
 export const CROWD_CONNECTIONS = 256;
 
