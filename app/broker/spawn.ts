@@ -25,8 +25,7 @@ const OLD_GENERATION = '--max-old-space-size=768';
 export const forkProcess: Spawn = (entry, env) => {
   const child = fork(entry, [], {
     env,
-    // Collected by hand where memory runs short and while long bodies are carried (memory-guard.ts, spent-buffers.ts).
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning', OLD_GENERATION],
+    execArgv: ['--disable-warning=ExperimentalWarning', OLD_GENERATION],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     windowsHide: true,

@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../../kit/index.ts';
 import { ToProcess, type FromProcess } from '../protocol.ts';
+import { exposeCollector } from './collector.ts';
 import { runBroker, type BrokerOptions, type BrokerProcess } from './broker-process.ts';
 
 /** The way to the host: Node's IPC channel, or Electron's parent port where a utility process runs this. */
@@ -32,6 +33,7 @@ const send = (message: FromProcess, sent: () => void = () => undefined): void =>
 
 /** Runs this process as a session's broker: takes its orders from the host until it is closed. */
 export const serveProcess = (options: BrokerOptions = {}): void => {
+  exposeCollector();
   // Anything unforeseen ends the process: the host starts a fresh one, and until then nothing leaves.
   const die = (failed: unknown): void => {
     const what =
