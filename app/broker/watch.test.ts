@@ -7,7 +7,7 @@ import { createWatchSearch } from './process/watch-search.ts';
 import { prepareWatched } from './process/watched.ts';
 import { forkProcess, type SpawnedProcess } from './spawn.ts';
 import { createTestAuthority } from './testing/certificates.ts';
-import { connectRelay } from './testing/relay.ts';
+import { connectRelay, dnsQuery } from './testing/relay.ts';
 import { createRig, listenTls, type Rig, type Upstream } from './testing/setup.ts';
 
 const VALUES = [
@@ -330,6 +330,25 @@ describe('a broker that watches', () => {
         ).length > 0,
       'the record',
     );
+  });
+
+  it('records no such name either, whatever is asked for it and wherever it stands', async () => {
+    const token = (VALUES[1] ?? '').toLowerCase();
+    const half = Math.ceil(token.length / 2);
+    const ask = async (name: string, type: number): Promise<void> => {
+      await rig.relay.post('/dns-query', 'application/dns-message', dnsQuery(name, type));
+    };
+    const before = rig.events.length;
+    await ask(`${token}.text.test`, 16);
+    await ask(`${token.slice(0, half)}.${token.slice(half)}`, 1);
+    const told = () =>
+      rig.events.slice(before).filter((event) => event.kind === 'dns' && event.code !== undefined);
+    await rig.until(() => told().length >= 2, 'both records');
+    expect(told()).toMatchObject([
+      { name: 'withheld.text.test', type: 'TXT', code: 'watch.other-credential' },
+      { name: 'withheld', type: 'A', code: 'watch.other-credential' },
+    ]);
+    expect(JSON.stringify(told()).toLowerCase()).not.toContain(token.slice(half));
   });
 
   it('says whose value it was, and never the value', async () => {

@@ -51,8 +51,12 @@ export type DnsServerDeps = {
   readonly onTrip: (finding: Finding, program: Promise<Program | undefined>) => void;
 };
 
-/** A name with a secret in it as it may be recorded: where it would have gone, and nothing before that. */
-const withheld = (name: string): string => `withheld.${name.split('.').slice(-2).join('.')}`;
+/** A name with a secret in it as it may be recorded: where it would have gone, if all of the secret stands before that. */
+const withheld = (name: string, holdsOne: (part: string) => boolean): string => {
+  const labels = name.split('.');
+  const end = labels.slice(-2).join('.');
+  return holdsOne(labels.slice(0, -2).join('.')) && !holdsOne(end) ? `withheld.${end}` : 'withheld';
+};
 
 /** Answers every question from the zone; nothing of a question ever leaves this process. */
 export type DnsServer = {
@@ -109,6 +113,15 @@ export const createDnsServer = ({
 
   const reply = (query: DnsQuery, program: Promise<Program | undefined> | undefined): Buffer => {
     const { name, type } = query;
+    // Before all else: a question that is refused for itself is on the record by its name, too.
+    const finding = nameTrip(name);
+    if (finding !== undefined) {
+      const code = finding.type === 'watched' ? finding.owner.code : 'grant.wrong-place';
+      onTrip(finding, program ?? Promise.resolve(undefined));
+      const shown = withheld(name, (part) => nameTrip(part) !== undefined);
+      note(shown, type, { verdict: 'denied', code }, program);
+      return answerDns(query, RCODE.refused);
+    }
     if (!query.internet || !['A', 'AAAA', 'HTTPS', 'SVCB'].includes(type)) {
       note(name, type, { verdict: 'denied', code: 'dns.refused' }, program);
       return answerDns(query, RCODE.refused);
@@ -124,13 +137,6 @@ export const createDnsServer = ({
       if (type !== 'A') return answerDns(query, RCODE.noError);
       const at = { address: PROXY_ADDRESS, ttlSeconds: ZONE_TTL_SECONDS };
       return answerDns(query, RCODE.noError, at);
-    }
-    const finding = nameTrip(host.value);
-    if (finding !== undefined) {
-      const code = finding.type === 'watched' ? finding.owner.code : 'grant.wrong-place';
-      onTrip(finding, program ?? Promise.resolve(undefined));
-      note(withheld(host.value), type, { verdict: 'denied', code }, program);
-      return answerDns(query, RCODE.refused);
     }
     note(host.value, type, judgeName(policy, host.value), program);
     if (type !== 'A') return answerDns(query, RCODE.noError);
