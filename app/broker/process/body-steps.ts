@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { streamSource, type BodySource } from './body-source.ts';
 import { createDecoder, parseCodings } from './content-decoding.ts';
 import type { Step } from './pump.ts';
 import type { Hit, Search, SearchStep } from './search.ts';
@@ -61,13 +61,19 @@ export const scrubWhole = (
 };
 
 /** A body with its content codings taken off. A source that breaks off breaks what reads this. */
-export const decodedBody = (body: Readable, encoding: string | undefined): Readable => {
+export const decodedBody = (body: BodySource, encoding: string | undefined): BodySource => {
   const codings = parseCodings(encoding);
   if (codings === undefined || codings.length === 0) return body;
   const decoder = createDecoder(codings);
-  body.once('close', () => {
-    if (!body.readableEnded) decoder.destroy();
+  const onDrain = (): void => body.resume();
+  body.read({
+    data: (chunk) => {
+      if (decoder.destroyed || decoder.write(chunk)) return;
+      body.pause();
+      decoder.once('drain', onDrain);
+    },
+    ended: () => decoder.end(),
+    broke: () => decoder.destroy(),
   });
-  body.pipe(decoder);
-  return decoder;
+  return streamSource(decoder);
 };

@@ -1,5 +1,6 @@
 import { request as startRequest, type IncomingMessage } from 'node:http';
 import { failure } from '../../kit/index.ts';
+import { streamSource } from './body-source.ts';
 import type { Call, CallFailure, CallHead, StartCall } from './http-call.ts';
 import type { Destination } from './inject.ts';
 import type { Refusal } from './refuse.ts';
@@ -100,7 +101,7 @@ export const http1Call =
         status: answer.statusCode ?? 502,
         reason: answer.statusMessage ?? '',
         headers: pairsOf(answer.rawHeaders),
-        body: answer,
+        body: streamSource(answer),
         last: false,
         trailers: () => pairsOf(answer.rawTrailers),
         resetCode: () => undefined,

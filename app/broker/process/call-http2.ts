@@ -1,5 +1,6 @@
 import { constants, sensitiveHeaders, type ClientHttp2Stream } from 'node:http2';
 import { failure } from '../../kit/index.ts';
+import { streamSource } from './body-source.ts';
 import { IDLE_REQUEST_MS, MAX_INTERIM_ANSWERS } from './call-http1.ts';
 import { headersOf, withoutPseudo } from './http2-headers.ts';
 import type { Call, CallFailure, CallHead, StartCall } from './http-call.ts';
@@ -92,7 +93,7 @@ export const http2Call =
           status,
           reason: '',
           headers: fields,
-          body: call,
+          body: streamSource(call),
           last: (flags & NGHTTP2_FLAG_END_STREAM) !== 0,
           trailers: () => trailers,
           resetCode: () => (call.rstCode === NGHTTP2_NO_ERROR ? undefined : call.rstCode),

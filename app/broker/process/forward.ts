@@ -1,6 +1,7 @@
 import type { Program } from '../../contract/index.ts';
 import { failure, type Clock } from '../../kit/index.ts';
 import { planAnswer, planTrailers, withoutDigests, type AnswerPlan } from './answer.ts';
+import { streamSource } from './body-source.ts';
 import { decodedBody, scrubbing, scrubWhole, searching } from './body-steps.ts';
 import { callHeaders, changedFields } from './call-headers.ts';
 import type { CredentialBook, Finding } from './credential-book.ts';
@@ -454,7 +455,7 @@ export const forward = (
         return;
       }
       if (over) return;
-      upload = pump(caller.body, body, step, {
+      upload = pump(streamSource(caller.body), body, step, {
         ended: () => finishUpload(body),
         // What breaks an upload shows as the program's own end, or as an early answer.
         broke: () => undefined,
@@ -497,7 +498,7 @@ export const forward = (
     const gathered =
       framing.type === 'none'
         ? ({ type: 'whole', body: EMPTY } as const)
-        : await gather(caller.body, maxBytes);
+        : await gather(streamSource(caller.body), maxBytes);
     if (over || gathered.type === 'broke') return;
     if (gathered.type === 'too-large') {
       fail(tooLarge('request body', maxBytes, 413));

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { BodySource } from './body-source.ts';
 
 /** How gathering a body ended. */
 export type Gathered =
@@ -7,28 +8,25 @@ export type Gathered =
   | { readonly type: 'broke' };
 
 /** Reads a body whole, up to a cap in bytes; past it, what is left is the caller's to throw away. */
-export const gather = (source: Readable, maxBytes: number): Promise<Gathered> =>
+export const gather = (source: BodySource, maxBytes: number): Promise<Gathered> =>
   new Promise((resolve) => {
     const parts: Buffer[] = [];
     let bytes = 0;
+    let over = false;
     const settle = (result: Gathered): void => {
-      source.removeListener('data', onData);
-      source.removeListener('end', onEnd);
-      source.removeListener('close', onClose);
+      over = true;
       resolve(result);
     };
-    const onData = (part: Buffer): void => {
-      bytes += part.length;
-      parts.push(part);
-      if (bytes > maxBytes) settle({ type: 'too-large' });
-    };
-    const onEnd = (): void => settle({ type: 'whole', body: Buffer.concat(parts) });
-    const onClose = (): void => settle({ type: 'broke' });
-    source.on('data', onData);
-    source.once('end', onEnd);
-    source.once('close', onClose);
-    if (source.readableEnded) onEnd();
-    else if (source.destroyed) onClose();
+    source.read({
+      data: (part) => {
+        if (over) return;
+        bytes += part.length;
+        parts.push(part);
+        if (bytes > maxBytes) settle({ type: 'too-large' });
+      },
+      ended: () => settle({ type: 'whole', body: Buffer.concat(parts) }),
+      broke: () => settle({ type: 'broke' }),
+    });
   });
 
 /**

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { BodySource } from './body-source.ts';
 import type { HeaderPairs } from './inject.ts';
 import type { Refusal } from './refuse.ts';
 import type { RequestHead } from './request-head.ts';
@@ -78,7 +79,7 @@ export type ServerAnswer = {
   readonly status: number;
   readonly reason: string;
   readonly headers: HeaderPairs;
-  readonly body: Readable;
+  readonly body: BodySource;
   /** Nothing follows the head. */
   readonly last: boolean;
   /** Fields that came after the body, once that has ended. */

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { BodySource } from './body-source.ts';
 import type { Sink } from './http-call.ts';
 import { spend } from './spent-buffers.ts';
 
@@ -27,10 +27,10 @@ export type Pump = {
 /**
  * Carries a body from a source to a sink through a step, with backpressure. Calls `ended` once the
  * source has ended and all is written, or `broke` where it closed before its end; neither after
- * `discard` or after the step has ended it. Plain listeners, for stream chains showed in profiles.
+ * `discard` or after the step has ended it.
  */
 export const pump = (
-  source: Readable,
+  source: BodySource,
   sink: Sink,
   step: Step,
   { ended, broke, later }: PumpEnds,
@@ -45,7 +45,6 @@ export const pump = (
   const stop = (): void => {
     over = true;
     cancelPause?.();
-    source.removeListener('data', onData);
     if (waiting) sink.removeListener('drain', onDrain);
     waiting = false;
     source.resume();
@@ -68,35 +67,27 @@ export const pump = (
     cancelPause = undefined;
     if (!over && step.pause !== undefined) write(step.pause());
   };
-  const onData = (chunk: Buffer): void => {
-    cancelPause?.();
-    cancelPause = undefined;
-    spend(chunk.length);
-    if (write(step.push(chunk)) && step.holds?.() === true) cancelPause = later(onPause);
-  };
-  source.on('data', onData);
-  // One that was looked into before is paused, and a listener alone does not wake it.
-  source.resume();
-  source.once('end', () => {
-    cancelPause?.();
-    if (over || !write(step.end())) return;
-    over = true;
-    ended();
+  source.read({
+    data: (chunk) => {
+      if (over) return;
+      cancelPause?.();
+      cancelPause = undefined;
+      spend(chunk.length);
+      if (write(step.push(chunk)) && step.holds?.() === true) cancelPause = later(onPause);
+    },
+    ended: () => {
+      cancelPause?.();
+      if (over || !write(step.end())) return;
+      over = true;
+      ended();
+    },
+    broke: (failed) => {
+      cancelPause?.();
+      if (over) return;
+      over = true;
+      broke(failed);
+    },
   });
-  let failed: Error | undefined;
-  source.once('error', (error: Error) => {
-    failed = error;
-  });
-  source.once('close', () => {
-    cancelPause?.();
-    if (over) return;
-    over = true;
-    broke(failed);
-  });
-  if (source.destroyed && !source.readableEnded) {
-    over = true;
-    queueMicrotask(() => broke());
-  }
   return {
     discard: () => {
       if (!over) stop();
