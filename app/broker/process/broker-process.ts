@@ -91,7 +91,7 @@ export const runBroker = async (
     minVersion: 'TLSv1.2',
   });
   const dial = createDial(clock, createResolve(spec.network, clock), upstreamTrust);
-  const pool = createUpstreamPool(dial);
+  const pool = createUpstreamPool(clock, dial);
   const http2Pool = createHttp2Pool(clock, dial, (to) => protocol.forget(to));
   const protocol = createProtocolChoice(clock, dial, {
     h2: http2Pool.adopt,

@@ -1,7 +1,8 @@
 import { constants, sensitiveHeaders, type ClientHttp2Stream } from 'node:http2';
 import { failure } from '../../kit/index.ts';
 import { streamSource } from './body-source.ts';
-import { IDLE_REQUEST_MS, MAX_INTERIM_ANSWERS } from './call-http1.ts';
+import { MAX_INTERIM_ANSWERS } from './call-http1.ts';
+import { IDLE_REQUEST_MS } from './http1/connection.ts';
 import { headersOf, withoutPseudo } from './http2-headers.ts';
 import type { Call, CallFailure, CallHead, StartCall } from './http-call.ts';
 import type { Http2Lease, Http2Pool } from './http2-pool.ts';

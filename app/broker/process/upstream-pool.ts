@@ -1,108 +1,163 @@
-import { Agent, type ClientRequestArgs, type RequestOptions } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { fail, ok, type Clock, type Result } from '../../kit/index.ts';
 import type { Dial, DialFailure, Dialled, Upstream } from './dial.ts';
+import { createHttp1Connection, type Http1Connection } from './http1/connection.ts';
 
-/** Most connections to one server at once. */
+/** Most connections to one server at once; further requests wait for one. */
 export const MAX_SOCKETS_PER_UPSTREAM = 256;
-/** Most idle connections kept for one server: fewer than may be open at once, and many at once would dial anew for each request. */
-export const MAX_IDLE_PER_UPSTREAM = 256;
 /** How long an idle connection is kept, in milliseconds, where the server gives no hint: below the usual five seconds. */
 export const IDLE_UPSTREAM_MS = 4500;
+/** How often idle connections are looked at, in milliseconds. */
+export const IDLE_SWEEP_MS = 500;
 
-/** The throw that carries an expected dial failure through Node's agent. */
-export class DialError extends Error {
-  readonly failure: DialFailure;
-  constructor(of: DialFailure) {
-    super(of.message);
-    this.name = 'DialError';
-    this.failure = of;
-  }
-}
-
-export type UpstreamOptions = RequestOptions & { readonly upstream: Upstream };
-
-/** Kept connections to servers: each was judged when it was dialled and serves only the destination it was dialled for. */
+/** Kept HTTP/1.1 connections to servers: each was judged when it was dialled and serves only the destination it was dialled for. */
 export type UpstreamPool = {
-  readonly agent: Agent;
-  /** The judged address behind a connection. */
-  readonly addressOf: (socket: Duplex) => string | undefined;
+  /**
+   * Takes a connection that is free, at once where one is there; else dials, or waits where the server
+   * has as many as it may. What it gives undoes that.
+   */
+  readonly take: (
+    to: Upstream,
+    ready: (taken: Result<Http1Connection, DialFailure>) => void,
+  ) => () => void;
   /** Takes a connection that was dialled for another reason; the next request to that server uses it. */
   readonly park: (to: Upstream, dialled: Dialled) => void;
   readonly close: () => void;
 };
 
-const upstreamOf = (options: unknown): Upstream => (options as UpstreamOptions).upstream;
+type Idle = { readonly connection: Http1Connection; readonly until: number };
+type Waiting = {
+  readonly ready: (taken: Result<Http1Connection, DialFailure>) => void;
+  off: boolean;
+};
+type Server = {
+  readonly to: Upstream;
+  /** The last to come is the first to go: the others may then rest until they are closed. */
+  readonly idle: Idle[];
+  /** Requests that wait for a connection, in order. */
+  readonly waiting: Waiting[];
+  readonly open: Set<Http1Connection>;
+  dialling: number;
+};
 
 const nameOf = ({ host, port, tls }: Upstream): string =>
   `${tls ? 'https' : 'http'}:${host}:${String(port)}`;
 
-export const createUpstreamPool = (dial: Dial): UpstreamPool => {
-  const addresses = new WeakMap<Duplex, string>();
-  const parked = new Map<string, Dialled>();
-  const agent = new Agent({
-    keepAlive: true,
-    maxSockets: MAX_SOCKETS_PER_UPSTREAM,
-    maxFreeSockets: MAX_IDLE_PER_UPSTREAM,
-    scheduling: 'lifo',
-    timeout: IDLE_UPSTREAM_MS,
-  });
-  // Node's own naming knows nothing of our destinations: scheme, host and port are the whole identity.
-  agent.getName = (options) => nameOf(upstreamOf(options));
+export const createUpstreamPool = (clock: Clock, dial: Dial): UpstreamPool => {
+  const servers = new Map<string, Server>();
+  let closed = false;
+  let cancelSweep: (() => void) | undefined;
 
-  const unpark = (to: Upstream): Dialled | undefined => {
+  const serverOf = (to: Upstream): Server => {
     const name = nameOf(to);
-    const dialled = parked.get(name);
-    parked.delete(name);
-    return dialled?.socket.destroyed === false ? dialled : undefined;
+    const known = servers.get(name);
+    if (known !== undefined) return known;
+    const server: Server = { to, idle: [], waiting: [], open: new Set(), dialling: 0 };
+    servers.set(name, server);
+    return server;
   };
-  const connect = async (
-    to: Upstream,
-    done: (failure: Error | null, stream?: Duplex) => void,
-  ): Promise<void> => {
-    const waiting = unpark(to);
-    if (waiting !== undefined) {
-      addresses.set(waiting.socket, waiting.address);
-      waiting.socket.setTimeout(0);
-      done(null, waiting.socket);
-      return;
+  const forgetEmpty = (server: Server): void => {
+    if (server.open.size === 0 && server.dialling === 0 && server.waiting.length === 0)
+      servers.delete(nameOf(server.to));
+  };
+  const nextWaiting = (server: Server): Waiting | undefined => {
+    for (;;) {
+      const next = server.waiting.shift();
+      if (next === undefined || !next.off) return next;
     }
-    let dialled;
+  };
+
+  const sweep = (): void => {
+    cancelSweep = undefined;
+    const now = clock.monotonic();
+    let left = false;
+    for (const { idle } of servers.values()) {
+      const due = idle.filter(({ until }) => until <= now);
+      left ||= due.length < idle.length;
+      for (const { connection } of due) connection.destroy();
+    }
+    if (left) cancelSweep = clock.after(IDLE_SWEEP_MS, sweep);
+  };
+
+  const onFree = (server: Server, connection: Http1Connection, keepForMs: number): void => {
+    const next = nextWaiting(server);
+    if (next !== undefined) {
+      next.ready(ok(connection));
+    } else if (keepForMs <= 0 || closed) {
+      connection.destroy();
+    } else {
+      server.idle.push({ connection, until: clock.monotonic() + keepForMs });
+      cancelSweep ??= clock.after(IDLE_SWEEP_MS, sweep);
+    }
+  };
+  const onGone = (server: Server, connection: Http1Connection): void => {
+    server.open.delete(connection);
+    const at = server.idle.findIndex((one) => one.connection === connection);
+    if (at >= 0) server.idle.splice(at, 1);
+    const next = closed ? undefined : nextWaiting(server);
+    if (next === undefined) forgetEmpty(server);
+    else void connect(server, next);
+  };
+  const adopt = (server: Server, { socket, address }: Dialled): Http1Connection => {
+    const connection = createHttp1Connection(socket, address, {
+      onFree: (keepForMs = IDLE_UPSTREAM_MS) =>
+        onFree(server, connection, Math.min(keepForMs, IDLE_UPSTREAM_MS)),
+      onGone: () => onGone(server, connection),
+    });
+    server.open.add(connection);
+    return connection;
+  };
+  const connect = async (server: Server, waiting: Waiting): Promise<void> => {
+    server.dialling += 1;
+    let dialled: Result<Dialled, DialFailure>;
     try {
-      dialled = await dial(to);
-    } catch (bug) {
-      done(bug instanceof Error ? bug : new Error(String(bug)));
+      dialled = await dial(server.to);
+    } catch {
+      dialled = fail('egress.upstream-unreachable', `${server.to.host} could not be reached.`);
+    }
+    server.dialling -= 1;
+    if (!dialled.ok) {
+      if (!waiting.off) waiting.ready(dialled);
+      const next = nextWaiting(server);
+      if (next === undefined) forgetEmpty(server);
+      else void connect(server, next);
       return;
     }
-    if (dialled.ok) addresses.set(dialled.value.socket, dialled.value.address);
-    if (dialled.ok) done(null, dialled.value.socket);
-    else done(new DialError(dialled.error));
+    const connection = adopt(server, dialled.value);
+    if (closed) connection.destroy();
+    else if (waiting.off) onFree(server, connection, IDLE_UPSTREAM_MS);
+    else waiting.ready(ok(connection));
   };
-  agent.createConnection = (
-    options: ClientRequestArgs,
-    callback?: (failure: Error | null, stream: Duplex) => void,
-  ): undefined => {
-    // Node's types ask for a stream beside a failure; Node itself does not.
-    void connect(upstreamOf(options), callback as (failure: Error | null, stream?: Duplex) => void);
-    return undefined;
-  };
+
   return {
-    agent,
-    addressOf: (socket) => addresses.get(socket),
+    take: (to, ready) => {
+      const server = serverOf(to);
+      const waiting: Waiting = { ready, off: false };
+      const now = clock.monotonic();
+      for (;;) {
+        const last = server.idle.pop();
+        if (last === undefined) break;
+        const { connection, until } = last;
+        if (until > now && connection.usable()) {
+          ready(ok(connection));
+          return () => undefined;
+        }
+        connection.destroy();
+      }
+      if (server.open.size + server.dialling < MAX_SOCKETS_PER_UPSTREAM) {
+        void connect(server, waiting);
+      } else server.waiting.push(waiting);
+      return () => {
+        waiting.off = true;
+      };
+    },
     park: (to, dialled) => {
-      const name = nameOf(to);
-      parked.get(name)?.socket.destroy();
-      parked.set(name, dialled);
-      const { socket } = dialled;
-      socket.setTimeout(IDLE_UPSTREAM_MS, () => {
-        if (parked.get(name) === dialled) socket.destroy();
-      });
-      socket.once('close', () => {
-        if (parked.get(name) === dialled) parked.delete(name);
-      });
+      const server = serverOf(to);
+      onFree(server, adopt(server, dialled), IDLE_UPSTREAM_MS);
     },
     close: () => {
-      agent.destroy();
-      for (const { socket } of parked.values()) socket.destroy();
+      closed = true;
+      cancelSweep?.();
+      for (const { open } of servers.values()) for (const connection of open) connection.destroy();
     },
   };
 };
