@@ -41,6 +41,17 @@ export default {
       },
     },
     {
+      name: 'broker-process-is-light',
+      comment:
+        'Every session pays for what its broker process loads: no schemas, no YAML; types are free.',
+      severity: 'error',
+      from: { path: '^app/(broker/process/|broker/orders\\.ts)', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '(^app/(contract|policy)/index\\.ts|^app/broker/protocol\\.ts|node_modules/(zod|yaml))',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'session-below-host',
       severity: 'error',
       from: { path: '^app/session/', pathNot: '\\.test\\.ts$' },

@@ -13,7 +13,7 @@ import {
 } from '../kit/index.ts';
 import { createSessionAuthority } from './authority.ts';
 import { certificatesIn, readHostAuthorities, uniqueCertificates } from './host-authorities.ts';
-import { withRefreshToken, type CredentialGrant } from '../policy/index.ts';
+import { withRefreshToken } from '../policy/index.ts';
 import type {
   Answer,
   Broker,
@@ -22,7 +22,8 @@ import type {
   SessionAuthority,
   StartBroker,
 } from './port.ts';
-import { FromProcess, type BrokerDraft, type SentSpec, type SentToProcess } from './protocol.ts';
+import type { SentSpec, SentToProcess } from './orders.ts';
+import { FromProcess, type BrokerDraft } from './protocol.ts';
 import { forkProcess, type Spawn, type SpawnedProcess } from './spawn.ts';
 
 /** How long a broker process may take to listen, in milliseconds. */
@@ -64,40 +65,15 @@ const isCertificate = (pem: string): boolean => {
   }
 };
 
-const sentGrant = (grant: CredentialGrant): SentSpec['credentials'][number]['grant'] => ({
-  ...grant,
-  hosts: [...grant.hosts],
-  sites: [...grant.sites],
-  scope: {
-    ...(grant.scope.methods === undefined ? {} : { methods: [...grant.scope.methods] }),
-    ...(grant.scope.paths === undefined ? {} : { paths: [...grant.scope.paths] }),
-  },
-  env: [...grant.env],
-  parts: grant.parts.map((part) => ({ ...part, env: [...part.env] })),
-  files: grant.files.map((file) => ({ ...file, env: [...file.env] })),
-});
-
 const processSpec = (
   spec: BrokerSpec,
   authority: SessionAuthority,
   upstreamAuthorities: readonly string[],
 ): SentSpec => ({
-  session: spec.session,
   linkFolder: spec.linkFolder,
-  network: {
-    default: spec.network.default,
-    allow: [...spec.network.allow],
-    deny: [...spec.network.deny],
-    passThrough: [...spec.network.passThrough],
-    git: spec.network.git.map(({ words }) => words),
-    resolve: [...spec.network.resolve],
-    dns: spec.network.dns,
-  },
-  credentials: spec.credentials.map(({ grant, secret }) => ({
-    grant: sentGrant(grant),
-    secret: secret.expose(),
-  })),
-  upstreamAuthorities: [...upstreamAuthorities],
+  network: { ...spec.network, git: spec.network.git.map(({ words }) => words) },
+  credentials: spec.credentials.map(({ grant, secret }) => ({ grant, secret: secret.expose() })),
+  upstreamAuthorities,
   authority: {
     certificatePem: authority.certificatePem,
     privateKeyPem: authority.privateKeyPem.expose(),
@@ -386,10 +362,9 @@ export const createStartBroker =
           stopped.signal.addEventListener('abort', onGiveUp, { once: true });
         }),
       watch: (set) => {
-        const watch = { ...set, owners: [...set.owners], prints: [...set.prints] };
         // Kept for the next life: a fresh process watches from its first connection on.
-        sent = { ...sent, watch };
-        current.process.send({ type: 'watch', set: watch } satisfies SentToProcess);
+        sent = { ...sent, watch: set };
+        current.process.send({ type: 'watch', set } satisfies SentToProcess);
       },
       close,
     };

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { MAX_MESSAGE_CHARS, MAX_NAME_CHARS, MAX_SECRET_CHARS } from './bounds.ts';
 import { QuestionId, Reply } from './approval.ts';
 import { CredentialInput, CredentialSummary } from './credential.ts';
 import { Guarantee, HostStatus, VaultStatus } from './host.ts';
 import { SessionId, TerminalId } from './ids.ts';
 import { AcceptReport, ChangeSet, FolderListing, ProjectInspection } from './project.ts';
 import { AssistantInfo, SessionSummary, StartRequest, TerminalSize } from './session.ts';
-import { HostPath, MAX_MESSAGE_CHARS, MAX_NAME_CHARS, MAX_SECRET_CHARS, Name } from './text.ts';
+import { HostPath, Name } from './text.ts';
 import {
   EgressDraft,
   TimelineBucket,

@@ -1,26 +1,26 @@
 import { z } from 'zod';
 import { assertNever } from '../kit/index.ts';
+import {
+  APPROVAL_ANSWERS,
+  APPROVAL_SCOPES,
+  MAX_HOST_CHARS,
+  MAX_NAME_CHARS,
+  MAX_QUESTION_ID_CHARS,
+  MAX_QUESTION_NAME_CHARS,
+  MAX_QUESTION_PATH_CHARS,
+  MAX_QUESTION_REFS,
+  QUESTION_ID,
+} from './bounds.ts';
 import { Program } from './program.ts';
-import { MAX_HOST_CHARS, MAX_NAME_CHARS } from './text.ts';
 
 /** How long a question waits for a person, in milliseconds. */
 export const ANSWER_WAIT_MS = 120_000;
-/** Most questions of one session that are open at once. */
-export const MAX_OPEN_QUESTIONS = 16;
-/** Most questions that one session may put within a minute: a program that asks and gives up, over and over, wears nobody out. */
-export const MAX_QUESTIONS_A_MINUTE = 60;
-/** Most refs of one question: a push of more is refused, nobody would read them. */
-export const MAX_QUESTION_REFS = 10;
-/** Most characters of a repository or a ref that is asked about. */
-export const MAX_QUESTION_NAME_CHARS = 256;
-/** Most characters of a request's path that a question shows. */
-export const MAX_QUESTION_PATH_CHARS = 2048;
 
 /** Names one question within its session, and the approval on the timeline. */
 export const QuestionId = z
   .string()
-  .max(32)
-  .regex(/^[0-9a-z]{1,16}-[0-9]{1,12}$/, 'not a question’s id');
+  .max(MAX_QUESTION_ID_CHARS)
+  .regex(QUESTION_ID, 'not a question’s id');
 export type QuestionId = z.infer<typeof QuestionId>;
 
 /** What is asked about: reaching a destination, or one act of a git client there. */
@@ -57,7 +57,7 @@ export const OpenQuestion = z.strictObject({
 export type OpenQuestion = z.infer<typeof OpenQuestion>;
 
 /** `once`: exactly what waits now; `session`: this destination, this repository, or these branches until the end. */
-export const ApprovalScope = z.enum(['once', 'session']);
+export const ApprovalScope = z.enum(APPROVAL_SCOPES);
 export type ApprovalScope = z.infer<typeof ApprovalScope>;
 
 /** What a person says to a question. */
@@ -65,7 +65,7 @@ export const Reply = z.strictObject({ verdict: z.enum(['allow', 'deny']), scope:
 export type Reply = z.infer<typeof Reply>;
 
 /** What became of a question; only `allowed` lets anything pass. */
-export const ApprovalAnswer = z.enum(['allowed', 'denied', 'timed-out', 'nobody', 'withdrawn']);
+export const ApprovalAnswer = z.enum(APPROVAL_ANSWERS);
 export type ApprovalAnswer = z.infer<typeof ApprovalAnswer>;
 
 /** What of a question stands on the record, beside its words and its answer. */

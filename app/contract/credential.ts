@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { HostRuleText, MAX_NAME_CHARS, MAX_SECRET_CHARS, Name } from './text.ts';
+import { MAX_NAME_CHARS, MAX_SECRET_CHARS } from './bounds.ts';
+import { HostRuleText, Name } from './text.ts';
 
 /** Kinds with a shape, hosts and a variable of their own. */
 export const PROVIDER_KINDS = [

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { MAX_MESSAGE_CHARS, MAX_NAME_CHARS } from './bounds.ts';
 import { Problem } from './session.ts';
-import { MAX_MESSAGE_CHARS, MAX_NAME_CHARS } from './text.ts';
 
 export const EngineStatus = z.strictObject({
   state: z.enum(['ready', 'missing', 'lost', 'checking']),

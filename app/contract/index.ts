@@ -1,5 +1,6 @@
 export * from './api.ts';
 export * from './approval.ts';
+export * from './bounds.ts';
 export * from './codes.ts';
 export * from './credential.ts';
 export * from './host.ts';

@@ -1,8 +1,5 @@
 import { z } from 'zod';
-
-export const MAX_ANCESTORS = 16;
-export const MAX_PROGRAM_ARGUMENTS = 64;
-export const MAX_PROGRAM_ARGUMENT_CHARS = 512;
+import { MAX_ANCESTORS, MAX_PROGRAM_ARGUMENT_CHARS, MAX_PROGRAM_ARGUMENTS } from './bounds.ts';
 
 /** A command line, cut at its caps. */
 export const Argv = z.array(z.string().max(MAX_PROGRAM_ARGUMENT_CHARS)).max(MAX_PROGRAM_ARGUMENTS);

@@ -1,12 +1,7 @@
 import { z } from 'zod';
+import { MAX_MESSAGE_CHARS, MAX_NAME_CHARS, MAX_PATH_CHARS } from './bounds.ts';
 import { CODE_LIST } from './codes.ts';
-import {
-  HostPath,
-  MAX_MESSAGE_CHARS,
-  MAX_NAME_CHARS,
-  MAX_PATH_CHARS,
-  ProjectPath,
-} from './text.ts';
+import { HostPath, ProjectPath } from './text.ts';
 
 export const WORKSPACE_MODES = ['overlay', 'clone', 'live'] as const;
 export const WorkspaceMode = z.enum(WORKSPACE_MODES);

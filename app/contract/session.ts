@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { MAX_OPEN_QUESTIONS, OpenQuestion } from './approval.ts';
+import {
+  MAX_ARGUMENTS,
+  MAX_ARGUMENT_CHARS,
+  MAX_MESSAGE_CHARS,
+  MAX_NAME_CHARS,
+  MAX_OPEN_QUESTIONS,
+} from './bounds.ts';
+import { OpenQuestion } from './approval.ts';
 import { CODE_LIST } from './codes.ts';
 import { SessionId, TerminalId } from './ids.ts';
 import { WorkspaceMode } from './project.ts';
@@ -7,10 +14,6 @@ import {
   GitRuleText,
   HostPath,
   HostRuleText,
-  MAX_ARGUMENT_CHARS,
-  MAX_ARGUMENTS,
-  MAX_MESSAGE_CHARS,
-  MAX_NAME_CHARS,
   MethodText,
   Name,
   PathPatternText,

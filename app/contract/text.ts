@@ -1,13 +1,5 @@
 import { z } from 'zod';
-
-export const MAX_PATH_CHARS = 4096;
-export const MAX_NAME_CHARS = 128;
-export const MAX_HOST_CHARS = 253;
-export const MAX_URL_PATH_CHARS = 16_384;
-export const MAX_SECRET_CHARS = 65_536;
-export const MAX_ARGUMENT_CHARS = 32_768;
-export const MAX_ARGUMENTS = 256;
-export const MAX_MESSAGE_CHARS = 8192;
+import { MAX_HOST_CHARS, MAX_NAME_CHARS, MAX_PATH_CHARS, MAX_PORT, NAME } from './bounds.ts';
 
 /** An absolute path of the host, without NUL. */
 export const HostPath = z
@@ -31,9 +23,9 @@ export const Name = z
   .string()
   .min(1)
   .max(MAX_NAME_CHARS)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dots, dashes and underscores only');
+  .regex(NAME, 'letters, digits, dots, dashes and underscores only');
 
-export const Port = z.int().min(1).max(65_535);
+export const Port = z.int().min(1).max(MAX_PORT);
 
 /** A host rule as the user writes it: `HOST`, `HOST:PORT`, `*.suffix`, `[v6]:PORT`. Parsed by policy. */
 export const HostRuleText = z

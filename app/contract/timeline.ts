@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { ApprovalAnswer, ApprovalFacts, ApprovalScope, QuestionId } from './approval.ts';
-import { CODE_LIST } from './codes.ts';
-import { Argv, Program } from './program.ts';
 import {
   MAX_HOST_CHARS,
   MAX_MESSAGE_CHARS,
   MAX_NAME_CHARS,
   MAX_PATH_CHARS,
   MAX_URL_PATH_CHARS,
-} from './text.ts';
+} from './bounds.ts';
+import { ApprovalAnswer, ApprovalFacts, ApprovalScope, QuestionId } from './approval.ts';
+import { CODE_LIST } from './codes.ts';
+import { Argv, Program } from './program.ts';
 
 const Count = z.int().min(0);
 

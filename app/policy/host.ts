@@ -1,4 +1,4 @@
-import { MAX_HOST_CHARS } from '../contract/index.ts';
+import { MAX_HOST_CHARS } from '../contract/bounds.ts';
 import { fail, ok, type Brand, type Result } from '../kit/index.ts';
 import { foldMapped, formatAddress, parseIpv6 } from './address.ts';
 

@@ -1,4 +1,4 @@
-import { MAX_URL_PATH_CHARS } from '../contract/index.ts';
+import { MAX_URL_PATH_CHARS } from '../contract/bounds.ts';
 import { fail, ok, type Result } from '../kit/index.ts';
 
 /** A request target that means one thing: its path and query, byte for byte as they came. */

@@ -1,6 +1,17 @@
-import { z } from 'zod';
-import { MAX_SECRET_CHARS } from '../contract/index.ts';
-import { fail, ok, type Result } from '../kit/index.ts';
+import { MAX_SECRET_CHARS } from '../contract/bounds.ts';
+import {
+  choiceSchema,
+  fail,
+  looseObjectSchema,
+  ok,
+  optionalSchema,
+  parsedSchema,
+  parseJsonObject,
+  readWith,
+  textSchema,
+  type Result,
+  type Schema,
+} from '../kit/index.ts';
 
 /** Most characters of one field of a secret that has several. */
 export const MAX_SECRET_FIELD_CHARS = 16_384;
@@ -35,46 +46,53 @@ export type ServiceAccountSecret = {
 /** Where Google's tokens are exchanged, when the file does not say. */
 export const GOOGLE_TOKEN_URI = 'https://oauth2.googleapis.com/token';
 
-const Field = z.string().min(1).max(MAX_SECRET_FIELD_CHARS);
-const AccessKeyId = Field.regex(/^A[A-Z0-9]{15,127}$/);
-const SecretAccessKey = Field.regex(/^[A-Za-z0-9/+=]{16,256}$/);
-const SessionToken = Field.regex(/^[\x21-\x7e]{16,}$/);
-const Https = Field.refine((text) => URL.canParse(text) && new URL(text).protocol === 'https:');
+const field = (pattern: RegExp, min = 1): Schema<string> =>
+  textSchema({ min, max: MAX_SECRET_FIELD_CHARS, pattern });
+const printable = (min: number): Schema<string> => field(/^[\x21-\x7e]+$/, min);
+const httpsAddress = optionalSchema(
+  parsedSchema(textSchema({ min: 1, max: MAX_SECRET_FIELD_CHARS }), 'an https address', (text) =>
+    URL.canParse(text) && new URL(text).protocol === 'https:' ? text : undefined,
+  ),
+);
 
-const AwsJson = z.object({
-  AccessKeyId,
-  SecretAccessKey,
-  SessionToken: SessionToken.optional(),
+const awsFields = looseObjectSchema<{
+  readonly AccessKeyId: string;
+  readonly SecretAccessKey: string;
+  readonly SessionToken?: string | undefined;
+}>({
+  AccessKeyId: field(/^A[A-Z0-9]{15,127}$/),
+  SecretAccessKey: field(/^[A-Za-z0-9/+=]{16,256}$/),
+  SessionToken: optionalSchema(field(/^[\x21-\x7e]{16,}$/)),
 });
-const OauthJson = z.looseObject({
-  token_uri: Https.optional(),
-  client_id: Field.regex(/^[\x21-\x7e]+$/),
-  client_secret: Field.min(8)
-    .regex(/^[\x21-\x7e]+$/)
-    .optional(),
-  refresh_token: Field.min(8).regex(/^[\x21-\x7e]+$/),
+const oauthFields = looseObjectSchema<{
+  readonly token_uri?: string | undefined;
+  readonly client_id: string;
+  readonly client_secret?: string | undefined;
+  readonly refresh_token: string;
+}>({
+  token_uri: httpsAddress,
+  client_id: printable(1),
+  client_secret: optionalSchema(printable(8)),
+  refresh_token: printable(8),
 });
-const ServiceAccountJson = z.looseObject({
-  type: z.literal('service_account'),
-  client_email: Field.regex(/^[^\s@]+@[^\s@]+$/),
-  private_key_id: Field.regex(/^[\x21-\x7e]+$/),
-  private_key: Field.regex(
+const serviceAccountFields = looseObjectSchema<{
+  readonly type: 'service_account';
+  readonly client_email: string;
+  readonly private_key_id: string;
+  readonly private_key: string;
+  readonly token_uri?: string | undefined;
+}>({
+  type: choiceSchema(['service_account']),
+  client_email: field(/^[^\s@]+@[^\s@]+$/),
+  private_key_id: printable(1),
+  private_key: field(
     /^-----BEGIN PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\r\n]+-----END PRIVATE KEY-----\s*$/,
   ),
-  token_uri: Https.optional(),
+  token_uri: httpsAddress,
 });
 
 const bad = (why: string, hint: string): Result<never> =>
   fail('credential.bad-value', `The secret ${why}.`, hint);
-
-const readJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's words could repeat a part of the secret.
-    return undefined;
-  }
-};
 
 const AWS_HINT =
   'Give ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN], or the JSON of aws configure export-credentials.';
@@ -83,37 +101,42 @@ const AWS_HINT =
 export const parseAwsSecret = (text: string): Result<AwsSecret> => {
   const [accessKeyId, secretAccessKey, ...rest] = text.split(':');
   const given = text.trimStart().startsWith('{')
-    ? readJson(text)
+    ? parseJsonObject(text)
     : {
         AccessKeyId: accessKeyId,
         SecretAccessKey: secretAccessKey,
         ...(rest.length === 0 ? {} : { SessionToken: rest.join(':') }),
       };
-  const parsed = AwsJson.safeParse(given);
-  if (!parsed.success) return bad('is not an AWS key pair', AWS_HINT);
+  const fields = readWith(awsFields, given);
+  if (fields === undefined) return bad('is not an AWS key pair', AWS_HINT);
   return ok({
-    accessKeyId: parsed.data.AccessKeyId,
-    secretAccessKey: parsed.data.SecretAccessKey,
-    sessionToken: parsed.data.SessionToken,
+    accessKeyId: fields.AccessKeyId,
+    secretAccessKey: fields.SecretAccessKey,
+    sessionToken: fields.SessionToken,
   });
 };
 
 /** Reads what a refresh token is exchanged with; Google's `authorized_user` file is of this form. */
 export const parseOauthSecret = (text: string): Result<OauthSecret> => {
-  const parsed = OauthJson.safeParse(readJson(text));
-  if (!parsed.success || (parsed.data.token_uri ?? parsed.data['type']) === undefined) {
+  const fields = parseJsonObject(text);
+  const read = readWith(oauthFields, fields);
+  if (
+    fields === undefined ||
+    read === undefined ||
+    (read.token_uri ?? fields['type']) === undefined
+  ) {
     return bad(
       'is not a refresh token with its client',
       'Give JSON with token_uri (https), client_id, refresh_token, and client_secret where there is one.',
     );
   }
-  const { token_uri, client_id, client_secret, refresh_token } = parsed.data;
+  const { token_uri, client_id, client_secret, refresh_token } = read;
   return ok({
     tokenUri: token_uri ?? GOOGLE_TOKEN_URI,
     clientId: client_id,
     clientSecret: client_secret,
     refreshToken: refresh_token,
-    fields: parsed.data,
+    fields,
   });
 };
 
@@ -128,20 +151,21 @@ export const withRefreshToken = (text: string, refreshToken: string): Result<str
 
 /** Reads a service account's key file. */
 export const parseServiceAccount = (text: string): Result<ServiceAccountSecret> => {
-  const parsed = ServiceAccountJson.safeParse(readJson(text));
-  if (!parsed.success) {
+  const fields = parseJsonObject(text);
+  const read = readWith(serviceAccountFields, fields);
+  if (fields === undefined || read === undefined) {
     return bad(
       'is not a service account’s key',
       'Give the JSON file that Google’s console gives for a key.',
     );
   }
-  const { client_email, private_key_id, private_key, token_uri } = parsed.data;
+  const { client_email, private_key_id, private_key, token_uri } = read;
   return ok({
     clientEmail: client_email,
     privateKeyId: private_key_id,
     privateKey: private_key,
     tokenUri: token_uri ?? GOOGLE_TOKEN_URI,
-    fields: parsed.data,
+    fields,
   });
 };
 

@@ -13,8 +13,10 @@ import { swapField } from '../../app/broker/process/sites/field.ts';
 import { swapHeader } from '../../app/broker/process/sites/header-field.ts';
 import { findJsonString } from '../../app/broker/process/sites/json-string.ts';
 import { swapSegment } from '../../app/broker/process/sites/segment.ts';
-import { FromProcess, ToProcess } from '../../app/broker/protocol.ts';
+import { readOrder } from '../../app/broker/orders.ts';
+import { FromProcess } from '../../app/broker/protocol.ts';
 import { ClientMessage } from '../../app/contract/index.ts';
+import { readWith } from '../../app/kit/index.ts';
 import { createFrameReader, MAX_FRAME_BYTES, type Frame } from '../../app/guard/frames.ts';
 import { messageOf } from '../../app/guard/messages.ts';
 import { cut } from '../mutate.ts';
@@ -375,7 +377,7 @@ const messages = parserTarget({
           'a message that reads otherwise again',
         );
     }
-    ToProcess.safeParse(value);
+    readWith(readOrder, value);
     must(
       Reflect.get({}, 'polluted') === undefined && Object.keys(Object.prototype).length === 0,
       'every object has changed',

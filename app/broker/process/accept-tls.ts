@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { fail, failure, ok, type Clock, type Result } from '../../kit/index.ts';
-import { isAddress, parseHost, type CanonicalHost } from '../../policy/index.ts';
+import { isAddress, parseHost } from '../../policy/enforce.ts';
+import type { CanonicalHost } from '../../policy/index.ts';
 import type { ClientHello } from './client-hello.ts';
 import type { Destination } from './inject.ts';
 import type { LeafCache } from './leaf-cache.ts';

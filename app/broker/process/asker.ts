@@ -4,10 +4,8 @@ import {
   MAX_QUESTION_NAME_CHARS,
   MAX_QUESTION_PATH_CHARS,
   MAX_QUESTION_REFS,
-  type Program,
-  type Question,
-  type QuestionId,
-} from '../../contract/index.ts';
+} from '../../contract/bounds.ts';
+import type { Program, Question, QuestionId } from '../../contract/index.ts';
 import {
   assertNever,
   err,

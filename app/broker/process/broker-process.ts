@@ -1,7 +1,8 @@
 import { createSecureContext } from 'node:tls';
 import type { EgressDraft } from '../../contract/index.ts';
 import type { Clock } from '../../kit/index.ts';
-import type { FromProcess, ProcessSpec, ToProcess } from '../protocol.ts';
+import type { ProcessSpec, ToProcess } from '../orders.ts';
+import type { FromProcess } from '../protocol.ts';
 import { createAsker } from './asker.ts';
 import { createDestinationOf, type DestinationOf } from './captured-socket.ts';
 import { cleanProgram } from './clean-program.ts';
@@ -87,7 +88,7 @@ export const runBroker = async (
   });
   const asker = createAsker({ clock, send, redact });
   const upstreamTrust = createSecureContext({
-    ca: spec.upstreamAuthorities,
+    ca: [...spec.upstreamAuthorities],
     minVersion: 'TLSv1.2',
   });
   const dial = createDial(clock, createResolve(spec.network, clock), upstreamTrust);

@@ -1,5 +1,6 @@
 import { fail, ok, type Result } from '../../kit/index.ts';
-import { secretParts, type CredentialGrant } from '../../policy/index.ts';
+import { secretParts } from '../../policy/enforce.ts';
+import type { CredentialGrant } from '../../policy/index.ts';
 import { WATCH_WINDOW_BYTES, type WatchOwner, type WatchSet } from '../fingerprint.ts';
 import type { HeldCredential } from './inject.ts';
 import { prepareNeedles, type Needle, type Needles } from './needles.ts';

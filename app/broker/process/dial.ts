@@ -3,7 +3,7 @@ import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:
 import { fail, failure, ok, type Clock, type Failure, type Result } from '../../kit/index.ts';
 import type { Code } from '../../contract/index.ts';
 import type { CanonicalHost } from '../../policy/index.ts';
-import { isAddress } from '../../policy/index.ts';
+import { isAddress } from '../../policy/enforce.ts';
 import type { JudgedRoute, Resolve } from './resolve.ts';
 import { createTlsSessions } from './tls-sessions.ts';
 

@@ -1,13 +1,7 @@
 import type { Code, Program } from '../../contract/index.ts';
 import { isoTime, type Clock } from '../../kit/index.ts';
-import {
-  isAddress,
-  judgeDestination,
-  parseHost,
-  type CanonicalHost,
-  type NamedRule,
-  type NetworkPolicy,
-} from '../../policy/index.ts';
+import { isAddress, judgeDestination, parseHost } from '../../policy/enforce.ts';
+import type { CanonicalHost, NamedRule, NetworkPolicy } from '../../policy/index.ts';
 import type { Finding } from './credential-book.ts';
 import type { BrokerDraft } from '../protocol.ts';
 import { answerDns, errorAnswer, RCODE, readDnsQuery, type DnsQuery } from './dns-message.ts';

@@ -1,11 +1,6 @@
 import { isIPv6 } from 'node:net';
-import {
-  foldMapped,
-  formatAddress,
-  parseAddress,
-  parseHost,
-  type CanonicalHost,
-} from '../../policy/index.ts';
+import { foldMapped, formatAddress, parseAddress, parseHost } from '../../policy/enforce.ts';
+import type { CanonicalHost } from '../../policy/index.ts';
 
 /** An address and a port, the address canonical. */
 export type Endpoint = { readonly address: CanonicalHost; readonly port: number };

@@ -1,9 +1,5 @@
-import {
-  MAX_MESSAGE_CHARS,
-  MAX_URL_PATH_CHARS,
-  type EgressDraft,
-  type Program,
-} from '../../contract/index.ts';
+import { MAX_MESSAGE_CHARS, MAX_URL_PATH_CHARS } from '../../contract/bounds.ts';
+import type { EgressDraft, Program } from '../../contract/index.ts';
 import { failure, isoTime, randomId, type Clock } from '../../kit/index.ts';
 import type { BrokerDraft } from '../protocol.ts';
 import type { Refusal } from './refuse.ts';

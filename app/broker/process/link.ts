@@ -8,9 +8,17 @@ import {
 } from 'node:http2';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Program } from '../../contract/index.ts';
-import { failure } from '../../kit/index.ts';
+import {
+  choiceSchema,
+  failure,
+  integerSchema,
+  objectSchema,
+  optionalSchema,
+  parseJsonObject,
+  readWith,
+  textSchema,
+} from '../../kit/index.ts';
 import { openCapture, type Capture, type CaptureDeps } from './capture.ts';
 import { MAX_DNS_QUERY_BYTES } from './dns-message.ts';
 import type { DnsServer } from './dns-server.ts';
@@ -32,14 +40,26 @@ const RESOLVER = '192.0.2.53:53';
 /** Largest report or greeting of the relay, in bytes. */
 export const MAX_REPORT_BYTES = 4096;
 
-const Report = z.strictObject({
-  family: z.union([z.literal(4), z.literal(6)]),
-  source: z.string().max(64),
-  destination: z.string().max(64),
-  bytes: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-  count: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+/** What the relay tells of datagrams that it dropped. */
+type Report = {
+  readonly family: 4 | 6;
+  readonly source: string;
+  readonly destination: string;
+  readonly bytes?: number | undefined;
+  readonly count?: number | undefined;
+};
+const endpointText = textSchema({ max: 64 });
+const amount = optionalSchema(integerSchema(0, Number.MAX_SAFE_INTEGER));
+const reportSchema = objectSchema<Report>({
+  family: choiceSchema([4, 6]),
+  source: endpointText,
+  destination: endpointText,
+  bytes: amount,
+  count: amount,
 });
-const Hello = z.strictObject({ version: z.string().max(32) });
+const helloSchema = objectSchema<{ readonly version: string }>({
+  version: textSchema({ max: 32 }),
+});
 
 export type LinkDeps = CaptureDeps & {
   readonly dns: DnsServer;
@@ -74,15 +94,6 @@ const answer = (stream: ServerHttp2Stream, status: number, type?: string, body?:
   stream.end(body);
 };
 
-const parseJson = (body: Buffer): unknown => {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    // Not JSON: the schema refuses undefined, and with it the report.
-    return undefined;
-  }
-};
-
 /** Serves the gateway's relay: the sockets it hands over, questions and reports, and nothing else. */
 export const createLink = (deps: LinkDeps): Link => {
   const sessions = new Set<ServerHttp2Session>();
@@ -90,11 +101,11 @@ export const createLink = (deps: LinkDeps): Link => {
   const handover = createHandover(deps.native, deps.clock);
 
   const onReport = (body: Buffer | undefined): boolean => {
-    const report = body === undefined ? undefined : Report.safeParse(parseJson(body));
-    const data = report?.success === true ? report.data : undefined;
-    const destination = data === undefined ? undefined : parseEndpoint(data.destination);
-    if (data === undefined || destination === undefined) return false;
-    const source = parseEndpoint(data.source);
+    const told = body === undefined ? undefined : parseJsonObject(body.toString('utf8'));
+    const report = readWith(reportSchema, told);
+    const destination = report === undefined ? undefined : parseEndpoint(report.destination);
+    if (report === undefined || destination === undefined) return false;
+    const source = parseEndpoint(report.source);
     const program =
       source === undefined ? unknownProgram() : deps.identify(flowOf('udp', source, destination));
     const exchange = deps.exchanges.begin(
@@ -105,7 +116,7 @@ export const createLink = (deps: LinkDeps): Link => {
         port: destination.port,
         protocol: 'udp',
         inspected: false,
-        bytesOut: data.bytes ?? 0,
+        bytesOut: report.bytes ?? 0,
         bytesIn: 0,
       },
       program,
@@ -113,7 +124,7 @@ export const createLink = (deps: LinkDeps): Link => {
     exchange.refuse(
       failure(
         'egress.udp',
-        `UDP to ${destination.address}:${String(destination.port)} was refused (${String(data.count ?? 1)} datagrams).`,
+        `UDP to ${destination.address}:${String(destination.port)} was refused (${String(report.count ?? 1)} datagrams).`,
       ),
     );
     exchange.finish();
@@ -162,8 +173,8 @@ export const createLink = (deps: LinkDeps): Link => {
     }
     if (path === '/hello') {
       const body = await readBody(stream, MAX_REPORT_BYTES);
-      const greets = body !== undefined && Hello.safeParse(parseJson(body)).success;
-      if (!greets || !(await onHello(session))) {
+      const told = body === undefined ? undefined : parseJsonObject(body.toString('utf8'));
+      if (readWith(helloSchema, told) === undefined || !(await onHello(session))) {
         answer(stream, 400);
         return;
       }

@@ -1,4 +1,5 @@
-import { judgeDestination, type NetworkPolicy } from '../../policy/index.ts';
+import { judgeDestination } from '../../policy/enforce.ts';
+import type { NetworkPolicy } from '../../policy/index.ts';
 import type { Approach } from './judge-request.ts';
 import { parseAbsoluteTarget } from './wires/connect-target.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../../kit/index.ts';
-import { MAX_BATCH_RECORDS, type BrokerDraft } from '../protocol.ts';
+import { MAX_BATCH_RECORDS } from '../batch.ts';
+import type { BrokerDraft } from '../protocol.ts';
 import { BATCH_MS, createRecorder } from './recorder.ts';
 
 const draft = (name: string): BrokerDraft => ({

@@ -1,5 +1,6 @@
 import { isoTime, type Clock } from '../../kit/index.ts';
-import { MAX_BATCH_RECORDS, type BrokerDraft } from '../protocol.ts';
+import { MAX_BATCH_RECORDS } from '../batch.ts';
+import type { BrokerDraft } from '../protocol.ts';
 
 /** Most records that wait for the host at once; past it nothing more is let out, and refusals are counted as a gap. */
 export const MAX_WAITING_RECORDS = 8192;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { MAX_URL_PATH_CHARS } from '../../contract/index.ts';
+import { MAX_URL_PATH_CHARS } from '../../contract/bounds.ts';
 import { failure, ok, type Result } from '../../kit/index.ts';
-import { canonicalPath, isAddress, parseHost } from '../../policy/index.ts';
+import { canonicalPath, isAddress, parseHost } from '../../policy/enforce.ts';
 import type { Destination, HeaderPairs } from './inject.ts';
 import { fieldName, fieldOf, lowerName } from './field-name.ts';
 import type { Refusal } from './refuse.ts';

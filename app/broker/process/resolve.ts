@@ -2,13 +2,8 @@ import { lookup, Resolver } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { fail, ok, sleep, type Clock, type Failure, type Result } from '../../kit/index.ts';
 import type { Code } from '../../contract/index.ts';
-import {
-  findResolve,
-  isAddress,
-  judgeAddress,
-  type CanonicalHost,
-  type NetworkPolicy,
-} from '../../policy/index.ts';
+import { findResolve, isAddress, judgeAddress } from '../../policy/enforce.ts';
+import type { CanonicalHost, NetworkPolicy } from '../../policy/index.ts';
 
 /** Most addresses of one name that are looked at. */
 export const MAX_RESOLVED_ADDRESSES = 32;

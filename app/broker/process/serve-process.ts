@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { systemClock } from '../../kit/index.ts';
-import { ToProcess, type FromProcess } from '../protocol.ts';
+import { readOrder } from '../orders.ts';
+import type { FromProcess } from '../protocol.ts';
 import { exposeCollector } from './collector.ts';
 import { runBroker, type BrokerOptions, type BrokerProcess } from './broker-process.ts';
 
@@ -51,7 +52,7 @@ export const serveProcess = (options: BrokerOptions = {}): void => {
   let starting = false;
 
   const onMessage = async (raw: unknown): Promise<void> => {
-    const message = ToProcess.parse(raw);
+    const message = readOrder(raw);
     if (message.type === 'start') {
       if (starting) throw new Error('started twice');
       starting = true;

@@ -1,5 +1,5 @@
 import type { CanonicalHost, CredentialGrant } from '../../policy/index.ts';
-import { matchesHostRule } from '../../policy/index.ts';
+import { matchesHostRule } from '../../policy/enforce.ts';
 import { prepareNeedles, type Needles } from './needles.ts';
 import { createSearch, ownersIn, type Search } from './search.ts';
 import { needlesOf } from './secret-forms.ts';

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { forkProcess, type Spawn } from '../index.ts';
-import { MAX_BATCH_RECORDS } from '../protocol.ts';
+import { MAX_BATCH_RECORDS } from '../batch.ts';
 import { MAX_WAITING_RECORDS } from '../process/recorder.ts';
 import { createTestAuthority } from '../testing/certificates.ts';
 import { createRig, listenTls, type Rig, type Upstream } from '../testing/setup.ts';

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { err, failure, ok, type Clock, type Result } from '../../../kit/index.ts';
-import { parseAwsSecret, type AwsSecret, type CredentialGrant } from '../../../policy/index.ts';
+import { parseAwsSecret } from '../../../policy/enforce.ts';
+import type { AwsSecret, CredentialGrant } from '../../../policy/index.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import { withoutHopByHop } from '../hop.ts';
 import { injectRequest, type HeaderPairs, type HeldCredential } from '../inject.ts';

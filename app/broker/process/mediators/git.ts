@@ -1,6 +1,7 @@
 import { createGunzip } from 'node:zlib';
 import { err, failure, ok, type Result } from '../../../kit/index.ts';
-import { judgeGit, matchesHostRule, type GitRule } from '../../../policy/index.ts';
+import { judgeGit, matchesHostRule } from '../../../policy/enforce.ts';
+import type { GitRule } from '../../../policy/index.ts';
 import type { Asked, Asker } from '../asker.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import { injectRequest } from '../inject.ts';

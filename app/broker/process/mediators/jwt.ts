@@ -1,28 +1,26 @@
 import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
-import { z } from 'zod';
-import { fail, ok, type Result } from '../../../kit/index.ts';
+import { fail, ok, parseJsonObject, type JsonObject, type Result } from '../../../kit/index.ts';
 
 /** Longest JSON Web Token that is read, in characters. */
 export const MAX_JWT_CHARS = 16_384;
 
 /** A JSON Web Token in its compact form (RFC 7519, RFC 7515 3.1), read but not verified. */
 export type Jwt = {
-  readonly header: Readonly<Record<string, unknown>>;
-  readonly claims: Readonly<Record<string, unknown>>;
+  readonly header: JsonObject;
+  readonly claims: JsonObject;
   /** What the signature is over. */
   readonly signingInput: string;
   readonly signature: Buffer;
 };
 
 const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
-const JsonObject = z.record(z.string(), z.unknown());
 
-const readPart = (part: string): Readonly<Record<string, unknown>> | undefined => {
+const readPart = (part: string): JsonObject | undefined => {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'));
-    return JsonObject.safeParse(JSON.parse(text)).data;
+    const bytes = Buffer.from(part, 'base64url');
+    return parseJsonObject(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    // Neither UTF-8 nor JSON: no token. The parser's words could repeat a part of it.
+    // No UTF-8: no token.
     return undefined;
   }
 };
@@ -44,13 +42,13 @@ export const readJwt = (text: string): Jwt | undefined => {
   };
 };
 
-const encode = (part: Readonly<Record<string, unknown>>): string =>
+const encode = (part: JsonObject): string =>
   Buffer.from(JSON.stringify(part)).toString('base64url');
 
 /** Writes a token in its compact form; `signer` gets what the signature is over. */
 export const writeJwt = (
-  header: Readonly<Record<string, unknown>>,
-  claims: Readonly<Record<string, unknown>>,
+  header: JsonObject,
+  claims: JsonObject,
   signer: (signingInput: string) => Buffer,
 ): string => {
   const signingInput = `${encode(header)}.${encode(claims)}`;

@@ -1,5 +1,6 @@
 import { err, failure, ok, type Result } from '../../../kit/index.ts';
-import { parseOauthSecret, type CredentialGrant, type OauthSecret } from '../../../policy/index.ts';
+import { parseOauthSecret } from '../../../policy/enforce.ts';
+import type { CredentialGrant, OauthSecret } from '../../../policy/index.ts';
 import type { HeaderPairs, HeldCredential } from '../inject.ts';
 import type { Refusal } from '../refuse.ts';
 import type { TokenRequest } from './token-request.ts';

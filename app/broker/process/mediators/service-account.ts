@@ -1,14 +1,22 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { z } from 'zod';
-import { err, failure, ok, type Clock, type Result } from '../../../kit/index.ts';
 import {
-  parseServiceAccount,
-  type CredentialGrant,
-  type ServiceAccountSecret,
-} from '../../../policy/index.ts';
+  err,
+  failure,
+  numberSchema,
+  objectSchema,
+  ok,
+  optionalSchema,
+  parseJsonObject,
+  readWith,
+  textSchema,
+  type Clock,
+  type Result,
+} from '../../../kit/index.ts';
+import { parseServiceAccount } from '../../../policy/enforce.ts';
+import type { CredentialGrant, ServiceAccountSecret } from '../../../policy/index.ts';
 import type { HeldCredential } from '../inject.ts';
 import type { Refusal } from '../refuse.ts';
-import { publicKeyOf, signRs256, verifiesRs256, writeJwt, type Jwt } from './jwt.ts';
+import { MAX_JWT_CHARS, publicKeyOf, signRs256, verifiesRs256, writeJwt, type Jwt } from './jwt.ts';
 
 /** Longest life of an assertion, in seconds: Google's own limit. */
 export const MAX_ASSERTION_SECONDS = 3600;
@@ -24,8 +32,6 @@ export type ServiceAccount = {
   readonly sandboxKey: KeyObject;
 };
 
-const KeyFile = z.object({ private_key: z.string() });
-
 /** The service account of a held credential; undefined where it is of another kind, or its files are not there. */
 export const serviceAccountOf = ({ grant, secret }: HeldCredential): ServiceAccount | undefined => {
   if (grant.kind !== 'google-service-account') return undefined;
@@ -33,7 +39,9 @@ export const serviceAccountOf = ({ grant, secret }: HeldCredential): ServiceAcco
   const [file] = grant.files;
   if (!parsed.ok || file === undefined) return undefined;
   try {
-    const sandboxKey = publicKeyOf(KeyFile.parse(JSON.parse(file.content)).private_key);
+    const pem = parseJsonObject(file.content)?.['private_key'];
+    if (typeof pem !== 'string') return undefined;
+    const sandboxKey = publicKeyOf(pem);
     const realKey = createPrivateKey(parsed.value.privateKey);
     return sandboxKey.ok
       ? { grant, secret: parsed.value, realKey, sandboxKey: sandboxKey.value }
@@ -44,17 +52,26 @@ export const serviceAccountOf = ({ grant, secret }: HeldCredential): ServiceAcco
   }
 };
 
-const Claims = z.strictObject({
-  iss: z.string(),
+type Claims = {
+  readonly iss: string;
   /** Acting for a person needs another `sub`; that is not exchanged. */
-  sub: z.string().optional(),
-  aud: z.string().optional(),
-  scope: z.string().optional(),
-  target_audience: z.string().optional(),
-  iat: z.number(),
-  exp: z.number(),
+  readonly sub?: string | undefined;
+  readonly aud?: string | undefined;
+  readonly scope?: string | undefined;
+  readonly target_audience?: string | undefined;
+  readonly iat: number;
+  readonly exp: number;
+};
+const claimText = textSchema({ max: MAX_JWT_CHARS });
+const claimsSchema = objectSchema<Claims>({
+  iss: claimText,
+  sub: optionalSchema(claimText),
+  aud: optionalSchema(claimText),
+  scope: optionalSchema(claimText),
+  target_audience: optionalSchema(claimText),
+  iat: numberSchema,
+  exp: numberSchema,
 });
-type Claims = z.infer<typeof Claims>;
 
 const refuse = (grant: CredentialGrant, why: string): Result<never, Refusal> =>
   err(
@@ -76,9 +93,8 @@ export const reissue = (
   audience: (claims: Claims) => boolean,
 ): Result<string, Refusal> => {
   if (!verifiesRs256(jwt, sandboxKey)) return refuse(grant, 'is not signed with the sandbox’s key');
-  const parsed = Claims.safeParse(jwt.claims);
-  if (!parsed.success) return refuse(grant, 'makes claims that are not exchanged');
-  const claims = parsed.data;
+  const claims = readWith(claimsSchema, jwt.claims);
+  if (claims === undefined) return refuse(grant, 'makes claims that are not exchanged');
   if (claims.iss !== secret.clientEmail || (claims.sub ?? claims.iss) !== secret.clientEmail)
     return refuse(grant, 'speaks for another account');
   const now = clock.now() / 1000;

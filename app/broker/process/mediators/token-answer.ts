@@ -1,5 +1,11 @@
-import { z } from 'zod';
-import { err, failure, ok, type Result } from '../../../kit/index.ts';
+import {
+  err,
+  failure,
+  ok,
+  parseJsonObject,
+  type JsonObject,
+  type Result,
+} from '../../../kit/index.ts';
 import type { HeldAnswer } from '../mediate.ts';
 import type { Refusal } from '../refuse.ts';
 
@@ -7,8 +13,6 @@ import type { Refusal } from '../refuse.ts';
 export const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
 /** Deepest nesting of such an answer. */
 export const MAX_ANSWER_DEPTH = 16;
-
-const JsonObject = z.record(z.string(), z.unknown());
 
 /** Names of fields whose text is a credential, or may be one. */
 const SECRET_FIELD = /token|secret|assertion|jwt|ticket|credential|api_?key|password/i;
@@ -22,7 +26,7 @@ export type Replace = (
   lifetimeMs: number | undefined,
 ) => Result<string, Refusal>;
 
-const lifetimeOf = (answer: Readonly<Record<string, unknown>>): number | undefined => {
+const lifetimeOf = (answer: JsonObject): number | undefined => {
   const told = answer['expires_in'];
   // Some servers write the number as text. Anything else is none: turning an object into one may throw.
   const seconds = typeof told === 'number' || typeof told === 'string' ? Number(told) : Number.NaN;
@@ -76,17 +80,17 @@ export const replaceTokens = (
   answer: HeldAnswer,
   replace: Replace,
 ): Result<HeldAnswer, Refusal> => {
-  let parsed: unknown;
+  let text: string;
   try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(answer.body));
+    text = new TextDecoder('utf-8', { fatal: true }).decode(answer.body);
   } catch {
-    // The parser's words could repeat a part of the answer.
-    return unreadable(`(status ${String(answer.status)}) is no JSON`);
+    return unreadable(`(status ${String(answer.status)}) is no UTF-8`);
   }
-  const object = JsonObject.safeParse(parsed);
-  if (!object.success) return unreadable(`(status ${String(answer.status)}) is no JSON object`);
-  const lifetime = lifetimeOf(object.data);
-  const replaced = replaceIn(object.data, '', (name, token) => replace(name, token, lifetime), 0);
+  const object = parseJsonObject(text);
+  if (object === undefined)
+    return unreadable(`(status ${String(answer.status)}) is no JSON object`);
+  const lifetime = lifetimeOf(object);
+  const replaced = replaceIn(object, '', (name, token) => replace(name, token, lifetime), 0);
   return replaced.ok
     ? ok({ ...answer, body: Buffer.from(JSON.stringify(replaced.value)) })
     : replaced;

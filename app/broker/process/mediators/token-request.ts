@@ -1,5 +1,4 @@
-import { z } from 'zod';
-import { err, failure, ok, type Result } from '../../../kit/index.ts';
+import { err, failure, ok, parseJsonObject, type Result } from '../../../kit/index.ts';
 import type { HeaderPairs } from '../inject.ts';
 import type { Refusal } from '../refuse.ts';
 
@@ -11,8 +10,6 @@ export type TokenRequest = {
   readonly fields: ReadonlyMap<string, string>;
   readonly write: (fields: ReadonlyMap<string, string>) => Buffer;
 };
-
-const JsonFields = z.record(z.string(), z.unknown());
 
 const typeOf = (headers: HeaderPairs): string =>
   (headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '')
@@ -35,15 +32,8 @@ const readForm = (text: string): Result<TokenRequest, Refusal> => {
 };
 
 const readJson = (text: string): Result<TokenRequest, Refusal> | undefined => {
-  let parsed;
-  try {
-    parsed = JsonFields.safeParse(JSON.parse(text)).data;
-  } catch {
-    // No JSON after all: nothing of it is taken for a field.
-    return undefined;
-  }
-  if (parsed === undefined) return undefined;
-  const whole = parsed;
+  const whole = parseJsonObject(text);
+  if (whole === undefined) return undefined;
   const fields = new Map<string, string>();
   for (const [name, value] of Object.entries(whole)) {
     if (typeof value === 'string') fields.set(name, value);

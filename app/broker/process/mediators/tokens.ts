@@ -1,5 +1,6 @@
 import { err, failure, ok, type Clock, type Result } from '../../../kit/index.ts';
-import { parseHost, type CredentialGrant } from '../../../policy/index.ts';
+import { parseHost } from '../../../policy/enforce.ts';
+import type { CredentialGrant } from '../../../policy/index.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import { injectRequest, type Destination, type HeaderPairs } from '../inject.ts';
 import type { AnswerGate, JudgedRequest, Mediator, Released } from '../mediate.ts';

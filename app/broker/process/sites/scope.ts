@@ -1,4 +1,5 @@
-import { matchesPathPattern, type CredentialGrant } from '../../../policy/index.ts';
+import { matchesPathPattern } from '../../../policy/enforce.ts';
+import type { CredentialGrant } from '../../../policy/index.ts';
 import type { JudgedRequest } from '../mediate.ts';
 import { methodsOf } from './methods.ts';
 

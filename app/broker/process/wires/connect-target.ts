@@ -1,5 +1,6 @@
 import { fail, ok, type Result } from '../../../kit/index.ts';
-import { parseHost, type CanonicalHost } from '../../../policy/index.ts';
+import { parseHost } from '../../../policy/enforce.ts';
+import type { CanonicalHost } from '../../../policy/index.ts';
 import type { Refusal } from '../refuse.ts';
 
 /** Longest target of a CONNECT, in characters. */

@@ -1,11 +1,6 @@
 import { failure, type Clock } from '../../../kit/index.ts';
-import {
-  parseHost,
-  passesThrough,
-  type CanonicalHost,
-  type NamedRule,
-  type NetworkPolicy,
-} from '../../../policy/index.ts';
+import { parseHost, passesThrough } from '../../../policy/enforce.ts';
+import type { CanonicalHost, NamedRule, NetworkPolicy } from '../../../policy/index.ts';
 import type { ClientHello } from '../client-hello.ts';
 import type { CapturedConnection, ConnectionRoute } from '../connection-route.ts';
 import type { Dial } from '../dial.ts';

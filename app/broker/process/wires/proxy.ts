@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { fail, failure, ok, type Clock, type Result } from '../../../kit/index.ts';
-import { parseHost, type CanonicalHost } from '../../../policy/index.ts';
+import { parseHost } from '../../../policy/enforce.ts';
+import type { CanonicalHost } from '../../../policy/index.ts';
 import type { CapturedConnection, ConnectionRoute, RouteWays } from '../connection-route.ts';
 import type { CredentialBook } from '../credential-book.ts';
 import { isZoneAddress, type DnsZone } from '../dns-zone.ts';

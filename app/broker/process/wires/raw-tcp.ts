@@ -1,11 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { failure, type Clock } from '../../../kit/index.ts';
-import {
-  allowsRaw,
-  type CanonicalHost,
-  type NamedRule,
-  type NetworkPolicy,
-} from '../../../policy/index.ts';
+import { allowsRaw } from '../../../policy/enforce.ts';
+import type { CanonicalHost, NamedRule, NetworkPolicy } from '../../../policy/index.ts';
 import type {
   CapturedConnection,
   ConnectionRoute,

@@ -1,4 +1,5 @@
-import { formatAddress, parseHost, type CanonicalHost } from '../../../policy/index.ts';
+import { formatAddress, parseHost } from '../../../policy/enforce.ts';
+import type { CanonicalHost } from '../../../policy/index.ts';
 
 /** Most bytes of one SOCKS message: a SOCKS4a request with a long user id and a long name. */
 export const MAX_SOCKS_BYTES = 1024;

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../../kit/index.ts';
-import { findResolve, type NetworkPolicy } from '../../../policy/index.ts';
+import { findResolve } from '../../../policy/enforce.ts';
+import type { NetworkPolicy } from '../../../policy/index.ts';
 import { createAcceptTls } from '../accept-tls.ts';
 import type { ConnectionRoute, Patience } from '../connection-route.ts';
 import type { CredentialBook } from '../credential-book.ts';

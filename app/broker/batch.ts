@@ -1,0 +1,2 @@
+/** Most records in one message from the broker process. */
+export const MAX_BATCH_RECORDS = 256;
