@@ -19,11 +19,13 @@ describe('figures in words', () => {
       '31 kB',
       '1.2 MB',
     ]);
-    expect([0.2, 96, 4200, 185_000].map(formatDuration)).toEqual([
+    expect([0.2, 96, 4200, 185_000, 120_400, 7_440_000].map(formatDuration)).toEqual([
       '<1 ms',
       '96 ms',
       '4.2 s',
       '3 min 5 s',
+      '2 min',
+      '2 h 4 min',
     ]);
     expect([12_000, 22 * 60_000, 98 * 60_000, 7_200_000].map(formatSpan)).toEqual([
       '12 s',

@@ -13,13 +13,14 @@ export const formatBytes = (bytes: number): string => {
   return `${value.toFixed(digits)} ${UNITS[unit] ?? 'B'}`;
 };
 
-/** `96 ms`, `4.2 s`, `3 min 5 s`. */
+/** `96 ms`, `4.2 s`, `3 min 5 s`, `2 h 4 min`. */
 export const formatDuration = (ms: number): string => {
   if (ms < 1) return '<1 ms';
   if (ms < 1000) return `${ms.toFixed(0)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  const minutes = Math.floor(ms / 60_000);
-  return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`;
+  if (ms >= 3_600_000) return formatSpan(ms);
+  const seconds = Math.floor((ms % 60_000) / 1000);
+  return `${Math.floor(ms / 60_000)} min${seconds === 0 ? '' : ` ${seconds} s`}`;
 };
 
 /** A span in the coarsest words that still help: `12 s`, `22 min`, `1 h 38 min`, `3 days`. */

@@ -3,9 +3,10 @@ import { assertNever } from '../../../app/kit/index.ts';
 import { hostWords } from '../../ui/words.ts';
 import { formatBytes, formatDuration, plural } from '../../ui/format.ts';
 import type { FoldedRow } from './fold.ts';
+import { isBlocked } from './match.ts';
 
 /** What colour and sign a row carries; the word that says the same stands in `verdict`. */
-export type Tone = 'allowed' | 'denied' | 'pending' | 'file' | 'cred' | 'quiet' | 'warn';
+export type Tone = 'allowed' | 'denied' | 'failed' | 'pending' | 'file' | 'cred' | 'quiet' | 'warn';
 
 export type RowWords = {
   readonly tone: Tone;
@@ -16,6 +17,8 @@ export type RowWords = {
   readonly what: string;
   /** A path is set in the fixed-width face. */
   readonly mono: boolean;
+  /** Cut in its middle where it is too long: a host's domain and a file's name stand at the end. */
+  readonly keepEnd: boolean;
   /** More of what, quieter. */
   readonly more: string | undefined;
   readonly right: string | undefined;
@@ -23,7 +26,7 @@ export type RowWords = {
   /** Who and why. */
   readonly who: string;
   readonly figures: string | undefined;
-  /** The reason of a refusal, as a sentence. */
+  /** The reason of a refusal or a failure, as a sentence. */
   readonly reason: string | undefined;
   readonly firstSeen: boolean;
 };
@@ -52,6 +55,24 @@ export const programWords = (program: Program | undefined): string => {
 /** A path as seen from the project folder. */
 export const projectPath = (path: string, project: string): string =>
   path.startsWith(`${project}/`) ? path.slice(project.length + 1) : path;
+
+/** The usual ports say nothing; every other one belongs to the destination. */
+export const hostAndPort = (host: string, port: number): string =>
+  port === 443 || port === 80 ? host : `${host}:${String(port)}`;
+
+/** Protocols by the name a person knows. */
+export const PROTOCOL_WORDS = {
+  h1: 'HTTP/1.1',
+  h2: 'HTTP/2',
+  ws: 'WebSocket',
+  tls: 'TLS',
+  tcp: 'TCP',
+  udp: 'UDP',
+} as const;
+
+/** Where a placeholder turned up: a name that is looked up goes to no host. */
+export const turnedUpWords = (host: string): string =>
+  host === 'dns' ? 'in a DNS lookup' : `at ${hostWords(host)}`;
 
 const TOUCH_SIGNS = {
   open: '◦',
@@ -98,6 +119,7 @@ const NOTHING = {
   reason: undefined,
   firstSeen: false,
   mono: false,
+  keepEnd: false,
 } as const;
 
 const READ_SHOWN = 2;
@@ -117,6 +139,7 @@ const touchWords = (
       verdict: 'blocked',
       what: path,
       mono: true,
+      keepEnd: true,
       more: `${event.op} refused${times(row.count)}`,
       right: event.code,
       who: `${who}${why(event.rule)}`,
@@ -136,6 +159,7 @@ const touchWords = (
     verdict: event.op,
     what: several ? path.slice(0, path.lastIndexOf('/') + 1) || './' : path,
     mono: true,
+    keepEnd: true,
     more: several
       ? `${listed.slice(0, READ_SHOWN).join(', ')}${rest > 0 ? `, ${rest} more` : ''}`
       : event.to === undefined
@@ -151,25 +175,33 @@ const egressWords = (
   event: Extract<TimelineEvent, { kind: 'egress' }>,
 ): RowWords => {
   const denied = event.verdict === 'denied';
-  const usual = event.port === 443 || event.port === 80;
-  const target = [event.method ?? event.protocol, event.path].filter((part) => part !== undefined);
+  const failed = !denied && event.code !== undefined;
+  const target = [event.method ?? PROTOCOL_WORDS[event.protocol], event.path].filter(
+    (part) => part !== undefined,
+  );
   return {
     ...NOTHING,
-    tone: denied ? 'denied' : 'allowed',
-    sign: denied ? '✕' : '↗',
-    verdict: denied ? 'blocked' : 'allowed',
-    what: usual ? event.host : `${event.host}:${event.port}`,
+    tone: denied ? 'denied' : failed ? 'failed' : 'allowed',
+    sign: denied ? '✕' : failed ? '!' : '↗',
+    verdict: denied ? 'blocked' : failed ? 'failed' : 'allowed',
+    what: hostAndPort(event.host, event.port),
+    keepEnd: true,
     more: `${target.join(' ')}${times(row.count)}`,
-    right: denied ? event.code : event.status === undefined ? undefined : String(event.status),
+    right:
+      event.code ?? event.status?.toString() ?? (event.inspected ? undefined : 'not inspected'),
     credential: event.credential,
     who: `${programWords(event.program)}${why(event.rule)}`,
     figures: denied
       ? undefined
-      : `${event.inspected ? '' : 'not inspected · '}${formatBytes(event.bytesIn + event.bytesOut)} · ${formatDuration(event.durationMs)}`,
-    reason: denied && event.code !== undefined ? (event.detail ?? CODES[event.code]) : undefined,
+      : `${formatBytes(event.bytesIn + event.bytesOut)} · ${formatDuration(event.durationMs)}`,
+    reason: event.code === undefined ? undefined : (event.detail ?? CODES[event.code]),
     firstSeen: event.firstSeen === true,
   };
 };
+
+/** Whether a row has a third line: why something was refused, or why it failed. */
+export const hasReason = (event: TimelineEvent): boolean =>
+  isBlocked(event) || (event.kind === 'egress' && event.code !== undefined);
 
 /** The words of one row. */
 export const rowWords = (row: FoldedRow, project: string): RowWords => {
@@ -185,6 +217,7 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
         sign: denied ? '✕' : '≡',
         verdict: denied ? 'blocked' : 'looked up',
         what: event.name,
+        keepEnd: true,
         more: `DNS ${event.type}${times(row.count)}`,
         right: denied ? event.code : 'name',
         who: `${programWords(event.program)}${why(event.rule)}`,
@@ -195,8 +228,8 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
       return touchWords(row, event, project);
     case 'credential': {
       const tripped = event.op === 'tripped';
-      const at = event.host === undefined ? '' : ` at ${event.host}`;
-      const words = { granted: 'granted for', used: 'first used at', tripped: 'turned up at' };
+      const { op, host } = event;
+      const where = op === 'granted' ? 'granted for' : 'first used at';
       return {
         ...NOTHING,
         tone: tripped ? 'denied' : 'cred',
@@ -204,9 +237,11 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
         verdict: tripped ? 'blocked' : event.op,
         what: event.credential,
         more:
-          event.host === undefined
-            ? `placeholder${tripped ? at : ''}`
-            : `${words[event.op]} ${hostWords(event.host)}`,
+          host === undefined
+            ? 'placeholder'
+            : tripped
+              ? `turned up ${turnedUpWords(host)}`
+              : `${where} ${hostWords(host)}`,
         right: tripped ? event.code : event.op,
         who: event.program === undefined ? 'Glovebox' : programWords(event.program),
         reason: tripped && event.code !== undefined ? CODES[event.code] : undefined,
@@ -221,7 +256,8 @@ export const rowWords = (row: FoldedRow, project: string): RowWords => {
         tone: allowed ? 'allowed' : event.answer === 'withdrawn' ? 'quiet' : 'denied',
         sign: '?',
         verdict: 'question',
-        what: event.host,
+        what: hostAndPort(event.host, event.port),
+        keepEnd: true,
         more: [act, target, ...(event.refs ?? [])].filter((part) => part !== undefined).join(' '),
         right: `${ANSWER_WORDS[event.answer]}${event.scope === undefined ? '' : SCOPE_WORDS[event.scope]}`,
         credential: event.credential,

@@ -5,10 +5,17 @@ import { assertNever } from '../../../../app/kit/index.ts';
 import { useApp } from '../../../shell/app.ts';
 import { Button, IconButton } from '../../../ui/button.tsx';
 import { formatBytes, formatDuration, plural } from '../../../ui/format.ts';
-import { HostileText } from '../../../ui/hostile-text.tsx';
+import { escapeHostile, HostileText } from '../../../ui/hostile-text.tsx';
 import { IconClose, IconCopy } from '../../../ui/icons.ts';
 import type { TimelineStore } from '../store.ts';
-import { ANSWER_WORDS, commandWords, projectPath, rowWords } from '../words.ts';
+import {
+  ANSWER_WORDS,
+  commandWords,
+  hostAndPort,
+  projectPath,
+  PROTOCOL_WORDS,
+  rowWords,
+} from '../words.ts';
 import styles from './details.module.css';
 
 /** Most members of a folded row that are listed. */
@@ -27,15 +34,23 @@ const factsOf = (event: TimelineEvent): readonly Fact[] => {
     case 'egress':
       return [
         ...common,
-        ['Verdict', event.verdict],
+        [
+          'Verdict',
+          event.verdict === 'allowed' && event.code !== undefined
+            ? 'allowed, but it failed'
+            : event.verdict,
+        ],
         ['Code', event.code],
         ['Why', event.detail ?? (event.code === undefined ? undefined : CODES[event.code])],
         ['Rule', event.rule],
         [
-          'Request',
+          event.method === undefined ? 'Connection' : 'Request',
           `${event.method ?? ''} ${event.scheme}://${event.host}:${event.port}${event.path ?? ''}`.trim(),
         ],
-        ['Protocol', `${event.protocol}${event.inspected ? ', inspected' : ', not inspected'}`],
+        [
+          'Protocol',
+          `${PROTOCOL_WORDS[event.protocol]}${event.inspected ? ', inspected' : ', not inspected'}`,
+        ],
         ['Address', event.address],
         ['Status', number(event.status)],
         ['Sent', formatBytes(event.bytesOut)],
@@ -77,7 +92,10 @@ const factsOf = (event: TimelineEvent): readonly Fact[] => {
         ...common,
         ['Credential', event.credential],
         ['What', event.op],
-        ['Host', event.host],
+        [
+          event.host === 'dns' ? 'Where' : 'Host',
+          event.host === 'dns' ? 'in a DNS lookup' : event.host,
+        ],
         ['Code', event.code],
         ['Why', event.code === undefined ? undefined : CODES[event.code]],
       ];
@@ -86,6 +104,7 @@ const factsOf = (event: TimelineEvent): readonly Fact[] => {
         ...common,
         ['Question', event.question],
         ['Answer', ANSWER_WORDS[event.answer]],
+        ['Host', hostAndPort(event.host, event.port)],
         ['Counts for', event.scope === 'session' ? 'this session' : event.scope],
         [
           'Request',
@@ -164,14 +183,19 @@ export const Details = ({
   const narrow = (word: string): void => {
     setText(`${word.replaceAll(/\s/g, '')} ${filter.text}`);
   };
-  const host = event.kind === 'egress' ? event.host : event.kind === 'dns' ? event.name : undefined;
+  const host =
+    event.kind === 'egress' || event.kind === 'approval'
+      ? event.host
+      : event.kind === 'dns'
+        ? event.name
+        : undefined;
   const programName =
     program === undefined ? undefined : commandWords(program.command).split(' ')[0];
 
   return (
     <section className={styles.drawer} aria-label="Details" data-testid="timeline-details">
       <header className={styles.head}>
-        <h2 className={styles.title}>
+        <h2 className={styles.title} title={escapeHostile(words.what)}>
           <HostileText>{words.what}</HostileText>
         </h2>
         <IconButton label="Copy as JSON" data-testid="copy-event" onClick={copy}>

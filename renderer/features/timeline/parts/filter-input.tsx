@@ -1,5 +1,5 @@
 import type { ReactNode, Ref } from 'react';
-import { HostileText } from '../../../ui/hostile-text.tsx';
+import { escapeHostile, HostileText } from '../../../ui/hostile-text.tsx';
 import { IconClose, IconSearch } from '../../../ui/icons.ts';
 import { Kbd } from '../../../ui/kbd.tsx';
 import styles from './filter-input.module.css';
@@ -49,7 +49,9 @@ export const FilterInput = ({
       <IconSearch size={13} className={styles.sign} aria-hidden="true" />
       {chips.map((chip, index) => (
         <span key={chip} className={styles.chip} data-testid="filter-chip">
-          <HostileText>{chip}</HostileText>
+          <span className={styles.words} title={escapeHostile(chip)}>
+            <HostileText>{chip}</HostileText>
+          </span>
           <button
             type="button"
             aria-label={`Remove ${chip}`}

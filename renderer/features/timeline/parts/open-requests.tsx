@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { EgressDraft } from '../../../../app/contract/index.ts';
 import { formatBytes, formatSpan } from '../../../ui/format.ts';
 import { useNow } from '../../../ui/use-now.ts';
-import { programWords, type RowWords } from '../words.ts';
+import { hostAndPort, programWords, PROTOCOL_WORDS, type RowWords } from '../words.ts';
 import styles from './open-requests.module.css';
 import { RowContent } from './row.tsx';
 import rowStyles from './row.module.css';
@@ -21,11 +21,11 @@ export const OpenRequests = ({ open }: { readonly open: readonly EgressDraft[] }
           tone: 'pending',
           sign: '⋯',
           verdict: 'under way',
-          what:
-            draft.port === 443 || draft.port === 80 ? draft.host : `${draft.host}:${draft.port}`,
+          what: hostAndPort(draft.host, draft.port),
           mono: false,
-          more: [draft.method ?? draft.protocol, draft.path ?? ''].join(' '),
-          right: formatSpan(now - Date.parse(draft.at)),
+          keepEnd: true,
+          more: [draft.method ?? PROTOCOL_WORDS[draft.protocol], draft.path ?? ''].join(' '),
+          right: `${draft.inspected ? '' : 'not inspected · '}${formatSpan(now - Date.parse(draft.at))}`,
           credential: draft.credential,
           who: programWords(draft.program),
           figures: draft.bytesOut > 0 ? `${formatBytes(draft.bytesOut)} out` : undefined,

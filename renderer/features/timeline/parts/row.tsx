@@ -1,11 +1,43 @@
 import type { ReactNode } from 'react';
 import { cx } from '../../../ui/class-names.ts';
 import { formatTime } from '../../../ui/format.ts';
-import { HostileText } from '../../../ui/hostile-text.tsx';
+import { escapeHostile, HostileText } from '../../../ui/hostile-text.tsx';
 import type { RowWords } from '../words.ts';
 import styles from './row.module.css';
 
-/** Two lines of one fact; a refusal has a third with its reason. */
+/** Longest name that is cut at its end, if at all; a longer one is cut in its middle. */
+const MAX_PLAIN_CHARS = 28;
+/** Characters at the end of a long name that always stay in sight. */
+const END_CHARS = 18;
+
+const What = ({ words: { what, mono, keepEnd } }: { readonly words: RowWords }): ReactNode => {
+  const face = mono ? 'mono' : styles.host;
+  const letters = Array.from(what);
+  if (!keepEnd || letters.length <= MAX_PLAIN_CHARS) {
+    return (
+      <span className={cx(face, styles.what)}>
+        <HostileText>{what}</HostileText>
+      </span>
+    );
+  }
+  return (
+    <>
+      <span className="visually-hidden">
+        <HostileText>{what}</HostileText>
+      </span>
+      <span className={cx(face, styles.halves)} aria-hidden="true">
+        <span className={styles.what}>
+          <HostileText>{letters.slice(0, -END_CHARS).join('')}</HostileText>
+        </span>
+        <span>
+          <HostileText>{letters.slice(-END_CHARS).join('')}</HostileText>
+        </span>
+      </span>
+    </>
+  );
+};
+
+/** Two lines of one fact; a refusal or a failure has a third with its reason. */
 export const RowContent = ({
   words,
   at,
@@ -20,39 +52,39 @@ export const RowContent = ({
     <span className={cx(styles.sign, styles[words.tone])} aria-hidden="true">
       {words.sign}
     </span>
-    <span className={styles.what}>
+    <span className={styles.line} title={escapeHostile(`${words.what} ${words.more ?? ''}`.trim())}>
       <span className="visually-hidden">{words.verdict}: </span>
-      {words.mono ? (
-        <span className="mono">
-          <HostileText>{words.what}</HostileText>
-        </span>
-      ) : (
-        <b className={styles.host}>
-          <HostileText>{words.what}</HostileText>
-        </b>
-      )}
-      {words.more !== undefined && (
-        <span className={cx('mono', styles.more)}>
-          {' '}
-          <HostileText>{words.more}</HostileText>
-        </span>
-      )}
+      <span className={styles.facts}>
+        <What words={words} />
+        {words.more !== undefined && (
+          <span className={cx('mono', styles.more)}>
+            {' '}
+            <HostileText>{words.more}</HostileText>
+          </span>
+        )}
+      </span>
+      <span className={styles.right}>
+        {words.firstSeen && (
+          <span className={styles.new} title="First seen on this machine">
+            NEW
+          </span>
+        )}
+        {words.right}
+      </span>
     </span>
-    <span className={styles.right}>
-      {words.firstSeen && <span className={styles.new}>NEW</span>}
-      {words.right}
-    </span>
-    <span className={cx(styles.who, words.figures === undefined && styles.wide)}>
+    <span className={styles.line}>
       {words.credential !== undefined && (
-        <>
-          <span className={styles.credential}>{words.credential}</span>{' '}
-        </>
+        <span className={styles.credential} title={words.credential}>
+          {words.credential}
+        </span>
       )}
-      <HostileText>{words.who}</HostileText>
+      <span className={styles.who} title={escapeHostile(words.who)}>
+        <HostileText>{words.who}</HostileText>
+      </span>
+      {words.figures !== undefined && <span className={styles.figures}>{words.figures}</span>}
     </span>
-    {words.figures !== undefined && <span className={styles.figures}>{words.figures}</span>}
     {words.reason !== undefined && (
-      <span className={styles.reason}>
+      <span className={styles.reason} title={escapeHostile(words.reason)}>
         <HostileText>{words.reason}</HostileText>
       </span>
     )}

@@ -4,22 +4,21 @@ import { useStore } from 'zustand';
 import { formatCount } from '../../../ui/format.ts';
 import { IconUp } from '../../../ui/icons.ts';
 import type { FoldedRow } from '../fold.ts';
-import { isBlocked } from '../match.ts';
 import type { TimelineStore } from '../store.ts';
-import { rowWords } from '../words.ts';
+import { hasReason, rowWords } from '../words.ts';
 import { RowContent } from './row.tsx';
 import rowStyles from './row.module.css';
 import styles from './rows.module.css';
 
 const ROW_PX = 43;
-const BLOCKED_PX = 60;
+const REASON_PX = 60;
 /** Scrolled less than this, the list counts as being at its top. */
 const TOP_PX = 8;
 /** Rows from the end at which older ones are fetched. */
 const AHEAD_ROWS = 30;
 
 const heightOf = (row: FoldedRow | undefined): number =>
-  row !== undefined && isBlocked(row.event) ? BLOCKED_PX : ROW_PX;
+  row !== undefined && hasReason(row.event) ? REASON_PX : ROW_PX;
 
 /** The rows: only those in sight are drawn; nothing moves while they are being read. */
 export const Rows = ({
