@@ -15,7 +15,13 @@ import { startRecordingServer, type RecordingServer } from '../upstreams/recordi
 /** Questions in the window, with a real sandbox that asks and a real server that must hear nothing before the answer. */
 
 const IMAGES_MS = 900_000;
-const HOSTS = ['asked.example', 'refused.example', 'given-up.example'] as const;
+const HOSTS = [
+  'asked.example',
+  'refused.example',
+  'given-up.example',
+  'one.example',
+  'two.example',
+] as const;
 
 let scope: Scope;
 let serving: Serving;
@@ -128,6 +134,30 @@ test('a question waits above the timeline, is answered by keyboard or mouse, and
     await page.getByTestId('refuse').click();
     await expect(session.screen.last()).toContainText('status-403-end');
     await expect(question).toBeHidden();
+  });
+
+  await test.step('several at once: the focus moves on, and no key meant for one answers the next', async () => {
+    await session.type(
+      'curl -sS -o /dev/null https://one.example/ & curl -sS -o /dev/null https://two.example/ & wait; echo "both"-ended',
+    );
+    await expect(question).toHaveCount(2);
+    await expect(question.first()).toContainText('1 of 2');
+    const second = (await question.last().getAttribute('data-question')) ?? '';
+    await page.keyboard.press('F6');
+    await expect(question.first()).toBeFocused();
+    await page.waitForTimeout(700);
+    await page.keyboard.press('d');
+    await page.keyboard.press('a');
+    await expect(question).toHaveCount(1);
+    await expect(question).toHaveAttribute('data-question', second);
+    await expect(question).toBeFocused();
+    await page.waitForTimeout(700);
+    await expect(question).toBeVisible();
+    await page.keyboard.press('d');
+    await expect(question).toBeHidden();
+    await expect(session.screen.last()).toContainText('both-ended');
+    await expect(page.getByRole('textbox', { name: /^Terminal:/ })).toBeFocused();
+    expect(server.requests).toHaveLength(1);
   });
 
   await test.step('a question whose program gave up goes, with word', async () => {

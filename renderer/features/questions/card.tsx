@@ -1,15 +1,21 @@
 import { useEffect, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { questionWords, type OpenQuestion, type Reply } from '../../../app/contract/index.ts';
 import { Button } from '../../ui/button.tsx';
-import { formatDuration } from '../../ui/format.ts';
+import { cx } from '../../ui/class-names.ts';
 import { HostileText } from '../../ui/hostile-text.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import { programWords } from '../timeline/words.ts';
 import styles from './card.module.css';
-import { actWords, placeWords, sessionWords } from './words.ts';
+import { actWords, leftWords, placeWords, sessionWords } from './words.ts';
 
-/** How long a question has to stand before it takes an answer, in milliseconds: a click meant for what stood there before is none. */
+/** How long a question has to stand in its place before it takes an answer, in milliseconds: a click meant for what stood there before is none. */
 export const ARMED_AFTER_MS = 500;
+/** From here on a question is nearly over, in milliseconds, and says so louder. */
+const SOON_MS = 15_000;
+/** Longest act that stands beside the host; a longer one has lines of its own, and scrolls. */
+const MAX_BESIDE_CHARS = 120;
+/** Most refs that fit without scrolling where each has one line. */
+const MAX_STILL_REFS = 3;
 
 const REPLIES: Readonly<Record<'a' | 's' | 'd', Reply>> = {
   a: { verdict: 'allow', scope: 'once' },
@@ -17,30 +23,35 @@ const REPLIES: Readonly<Record<'a' | 's' | 'd', Reply>> = {
   d: { verdict: 'deny', scope: 'once' },
 };
 
-const useArmed = (): boolean => {
-  const [armed, setArmed] = useState(false);
+/** Whether the question has stood at this place long enough; moving up begins it anew. */
+const useArmed = (place: number): boolean => {
+  const [armedAt, setArmedAt] = useState<number | undefined>();
   useEffect(() => {
     const timer = setTimeout(() => {
-      setArmed(true);
+      setArmedAt(place);
     }, ARMED_AFTER_MS);
     return () => {
       clearTimeout(timer);
     };
-  }, []);
-  return armed;
+  }, [place]);
+  return armedAt === place;
 };
 
 /** One open question: who wants what, with which credential, and the three answers. Never takes the focus by itself. */
 export const QuestionCard = ({
   question,
-  first,
+  place,
+  count,
   onReply,
 }: {
   readonly question: OpenQuestion;
-  readonly first: boolean;
+  /** How many stand above it. */
+  readonly place: number;
+  /** How many there are, with those that are not shown. */
+  readonly count: number;
   readonly onReply: (reply: Reply) => void;
 }): ReactNode => {
-  const armed = useArmed();
+  const armed = useArmed(place);
   const now = useNow(1000);
   const left = Math.max(0, Math.ceil((Date.parse(question.endsAt) - now) / 1000)) * 1000;
   const reply = (which: keyof typeof REPLIES): void => {
@@ -55,6 +66,10 @@ export const QuestionCard = ({
     reply(key);
   };
   const title = `question-${question.id}`;
+  const act = actWords(question);
+  const beside = act.length <= MAX_BESIDE_CHARS;
+  const refs = question.refs ?? [];
+  const scrolls = refs.length > MAX_STILL_REFS || refs.join('').length > MAX_BESIDE_CHARS;
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- its keys are those of the buttons in it
     <div
@@ -66,23 +81,47 @@ export const QuestionCard = ({
       onKeyDown={onKeyDown}
       data-testid="question"
       data-question={question.id}
-      {...(first ? { 'data-pane-focus': '' } : {})}
+      {...(place === 0 ? { 'data-pane-focus': '' } : {})}
     >
+      <span className={styles.sign} aria-hidden="true">
+        ?
+      </span>
       <p className={styles.title} id={title}>
-        <span className={styles.sign} aria-hidden="true">
-          ?
-        </span>
         <span className="visually-hidden">{questionWords(question)} </span>
         <b>
           <HostileText>{placeWords(question)}</HostileText>
-        </b>{' '}
-        <span className="mono">
-          <HostileText>{actWords(question)}</HostileText>
-        </span>
+        </b>
+        {beside && (
+          <>
+            {' '}
+            <span className="mono">
+              <HostileText>{act}</HostileText>
+            </span>
+          </>
+        )}
       </p>
-      {question.refs !== undefined && (
-        <ul className={styles.refs} aria-label="What the push does">
-          {question.refs.map((ref) => (
+      {count > 1 && (
+        <span className={styles.place}>
+          {place + 1} of {count}
+        </span>
+      )}
+      {!beside && (
+        <p
+          className={cx('mono', styles.act)}
+          // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls, and all of it can be read by keyboard
+          tabIndex={0}
+        >
+          <HostileText>{act}</HostileText>
+        </p>
+      )}
+      {refs.length > 0 && (
+        <ul
+          className={styles.refs}
+          aria-label="What the push does"
+          // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- where it scrolls, all of it can be read by keyboard
+          {...(scrolls ? { tabIndex: 0 } : {})}
+        >
+          {refs.map((ref) => (
             <li key={ref} className="mono">
               <HostileText>{ref}</HostileText>
             </li>
@@ -98,7 +137,8 @@ export const QuestionCard = ({
             with <span className={styles.credential}>{question.credential}</span> ·{' '}
           </>
         )}
-        nothing has left · refused in <span className="num">{formatDuration(left)}</span>
+        nothing has left ·{' '}
+        <span className={cx('num', left <= SOON_MS && styles.soon)}>{leftWords(left)}</span>
       </p>
       <div className={styles.answers}>
         <Button
@@ -106,7 +146,7 @@ export const QuestionCard = ({
           look="primary"
           keys="A"
           aria-keyshortcuts="a"
-          disabled={!armed}
+          aria-disabled={!armed}
           data-testid="allow-once"
           onClick={() => {
             reply('a');
@@ -118,7 +158,7 @@ export const QuestionCard = ({
           size="s"
           keys="D"
           aria-keyshortcuts="d"
-          disabled={!armed}
+          aria-disabled={!armed}
           data-testid="refuse"
           onClick={() => {
             reply('d');
@@ -130,7 +170,7 @@ export const QuestionCard = ({
           size="s"
           keys="S"
           aria-keyshortcuts="s"
-          disabled={!armed}
+          aria-disabled={!armed}
           title={`Until the session ends: ${sessionWords(question)}`}
           data-testid="allow-session"
           onClick={() => {

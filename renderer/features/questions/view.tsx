@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactNode } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import {
   questionWords,
   type OpenQuestion,
@@ -36,14 +36,34 @@ export const Questions = ({ session }: { readonly session: SessionSummary }): Re
 
   const waiting = open.filter(({ id }) => !answered.has(id));
   const [newest] = waiting.slice(-1);
+  const area = useRef<HTMLDivElement>(null);
+  /** What had the focus before the questions got it. */
+  const cameFrom = useRef<HTMLElement | undefined>(undefined);
+  const moveOn = useRef(false);
+  // The card that was answered is gone with the focus in it: on to the next one, or back.
+  useLayoutEffect(() => {
+    if (!moveOn.current) return;
+    moveOn.current = false;
+    const next = area.current?.querySelector<HTMLElement>('[data-question]') ?? cameFrom.current;
+    next?.focus();
+  });
   const reply = async (id: QuestionId, words: Reply): Promise<void> => {
+    moveOn.current = area.current?.contains(document.activeElement) === true;
     setAnswered((was) => new Set(was).add(id));
     const taken = await sessions.getState().answer(session.id, id, words);
     if (taken) return;
     setAnswered((was) => new Set(Array.from(was).filter((other) => other !== id)));
   };
   return (
-    <div className={styles.questions} data-testid="questions">
+    <div
+      ref={area}
+      className={styles.questions}
+      data-testid="questions"
+      onFocus={({ currentTarget, relatedTarget }) => {
+        if (!currentTarget.contains(relatedTarget) && relatedTarget instanceof HTMLElement)
+          cameFrom.current = relatedTarget;
+      }}
+    >
       <p className="visually-hidden" role="alert">
         {newest === undefined ? '' : escapeHostile(questionWords(newest))}
       </p>
@@ -51,7 +71,8 @@ export const Questions = ({ session }: { readonly session: SessionSummary }): Re
         <QuestionCard
           key={question.id}
           question={question}
-          first={index === 0}
+          place={index}
+          count={waiting.length}
           onReply={(words) => void reply(question.id, words)}
         />
       ))}

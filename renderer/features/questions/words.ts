@@ -1,5 +1,6 @@
 import type { OpenQuestion } from '../../../app/contract/index.ts';
 import { assertNever } from '../../../app/kit/index.ts';
+import { formatDuration, formatSpan } from '../../ui/format.ts';
 
 /** The destination as a person reads it: the port only where it is not the usual one. */
 export const placeWords = ({ scheme, host, port }: OpenQuestion): string =>
@@ -31,4 +32,10 @@ export const sessionWords = (question: OpenQuestion): string => {
     default:
       return assertNever(question.what, 'the reach of an answer');
   }
+};
+
+/** How long a question still stands, from milliseconds: `refused in 1 min 48 s`, `refused in 9 s`. */
+export const leftWords = (leftMs: number): string => {
+  if (leftMs <= 0) return 'its time is up';
+  return `refused in ${leftMs < 60_000 ? formatSpan(leftMs) : formatDuration(leftMs)}`;
 };
