@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { CredentialKind, GENERIC_KINDS } from '../../../app/contract/index.ts';
-import { parseAwsSecret, parseOauthSecret } from '../../../app/policy/index.ts';
+import { unwrap } from '../../../app/kit/index.ts';
+import { kindInfo, parseAwsSecret, parseOauthSecret } from '../../../app/policy/index.ts';
 import { composeSecret, KIND_GROUPS, kindForm, kindOf } from './kind-form.ts';
-import { KIND_WORDS, kindWords, scopeWords } from './words.ts';
+import { hostsWords, KIND_WORDS, kindWords, scopeWords } from './words.ts';
 
 const KINDS = KIND_GROUPS.flatMap(({ kinds }) => kinds);
 
@@ -15,6 +16,15 @@ describe('the form of a kind of credential', () => {
     const generic = new Set(GENERIC_KINDS.map((kind) => kind.split(':')[0]));
     for (const name of generic) expect(KINDS.some((kind) => kind.name === name)).toBe(true);
   });
+
+  it.each(KINDS.filter(({ variable }) => variable !== 'fixed'))(
+    'asks for a variable exactly where the kind has none of its own: $name',
+    (kind) => {
+      const at = kind.place === undefined ? '' : kind.name === 'json' ? '/a' : 'a';
+      const { env } = unwrap(kindInfo(kindOf(kind, at)));
+      expect(kind.variable).toBe(env.length === 0 ? 'named' : 'usual');
+    },
+  );
 
   it.each([
     ['header', 'X-Key', 'header:X-Key', true],
@@ -62,6 +72,10 @@ describe('the form of a kind of credential', () => {
     const narrow = { methods: ['GET'], paths: ['/v1/*'], sites: ['bearer'] };
     expect(scopeWords({ kind: 'gitlab' }, ['a.test'], narrow)).toBe(
       'GET requests to a.test on /v1/* in bearer',
+    );
+    expect(scopeWords({ kind: 'postgres' }, ['db.test:5432'])).toBe('signing in to db.test:5432');
+    expect(hostsWords(['a.test:443', 'b.test', 'c.test', 'd.test', 'e.test'])).toBe(
+      'a.test, b.test, c.test and 2 more',
     );
   });
 });

@@ -36,17 +36,20 @@ export type KindForm = {
   readonly fields: readonly SecretField[];
   /** Has no host of its own: the user says where it is sent. */
   readonly needsHosts: boolean;
-  /** Puts the placeholder into variables or a file of its own. */
-  readonly ownVariables: boolean;
+  /** What its hosts look like. */
+  readonly hostsExample: string;
+  /** Who says which variable holds the placeholder: the kind alone, the kind unless the user does, or the user. */
+  readonly variable: 'fixed' | 'usual' | 'named';
 };
 
+const USUAL_HOSTS = 'api.example.com, *.example.com:8443';
 const KEPT = 'It goes to the keychain at once and is never shown again.';
 const ONE: readonly SecretField[] = [{ name: 'secret', label: 'Secret', hint: KEPT }];
 
 const PASSWORD: readonly SecretField[] = [{ name: 'secret', label: 'Password', hint: KEPT }];
 
 const MEDIATED: Readonly<
-  Record<(typeof MEDIATED_KINDS)[number], Pick<KindForm, 'fields' | 'needsHosts' | 'ownVariables'>>
+  Record<(typeof MEDIATED_KINDS)[number], Omit<KindForm, 'name' | 'label'>>
 > = {
   aws: {
     fields: [
@@ -55,7 +58,8 @@ const MEDIATED: Readonly<
       { name: 'token', label: 'Session token, for temporary pairs', optional: true },
     ],
     needsHosts: true,
-    ownVariables: true,
+    hostsExample: '*.amazonaws.com',
+    variable: 'fixed',
   },
   'google-service-account': {
     fields: [
@@ -68,7 +72,8 @@ const MEDIATED: Readonly<
       },
     ],
     needsHosts: false,
-    ownVariables: true,
+    hostsExample: '*.googleapis.com',
+    variable: 'fixed',
   },
   'oauth-refresh': {
     fields: [
@@ -83,30 +88,44 @@ const MEDIATED: Readonly<
       { name: 'refresh_token', label: 'Refresh token', hint: KEPT },
     ],
     needsHosts: true,
-    ownVariables: false,
+    hostsExample: USUAL_HOSTS,
+    variable: 'named',
   },
   postgres: {
     fields: PASSWORD,
     needsHosts: true,
-    ownVariables: false,
+    hostsExample: 'db.example.com:5432',
+    variable: 'usual',
   },
 };
 
 const PLACES: Readonly<Record<string, PlaceField>> = {
-  header: { label: 'Header', placeholder: 'X-Api-Key', wrong: 'The name of one HTTP header.' },
-  query: { label: 'Parameter', placeholder: 'api_key', wrong: 'The name of one query parameter.' },
+  header: {
+    label: 'Name of the header',
+    placeholder: 'X-Api-Key',
+    wrong: 'The name of one HTTP header.',
+  },
+  query: {
+    label: 'Name of the parameter',
+    placeholder: 'api_key',
+    wrong: 'The name of one query parameter.',
+  },
   path: {
-    label: 'Text in front of it in its path segment',
-    placeholder: 'bot',
+    label: 'What stands right before it in the path, if anything',
+    placeholder: 'bot, for /bot<secret>/sendMessage',
     optional: true,
     wrong: 'Letters, digits, dots, dashes and underscores only.',
   },
   json: {
-    label: 'Pointer to the field',
+    label: 'Which field, as a JSON pointer',
     placeholder: '/auth/token',
     wrong: 'A JSON pointer begins with a slash: /auth/token.',
   },
-  form: { label: 'Field', placeholder: 'client_secret', wrong: 'The name of one form field.' },
+  form: {
+    label: 'Name of the field',
+    placeholder: 'client_secret',
+    wrong: 'The name of one form field.',
+  },
 };
 
 const generic = (name: string): KindForm => ({
@@ -115,7 +134,8 @@ const generic = (name: string): KindForm => ({
   ...(PLACES[name] === undefined ? {} : { place: PLACES[name] }),
   fields: name === 'basic' ? PASSWORD : ONE,
   needsHosts: true,
-  ownVariables: false,
+  hostsExample: USUAL_HOSTS,
+  variable: 'named',
 });
 
 const names = (kinds: readonly string[]): readonly string[] =>
@@ -133,7 +153,8 @@ export const KIND_GROUPS: readonly {
       label: KIND_WORDS[name] ?? name,
       fields: ONE,
       needsHosts: false,
-      ownVariables: false,
+      hostsExample: USUAL_HOSTS,
+      variable: 'usual',
     })),
   },
   {

@@ -10,7 +10,8 @@ import { hostWords } from '../../ui/words.ts';
 import { useNow } from '../../ui/use-now.ts';
 import { UnlockForm } from './parts/unlock.tsx';
 import styles from './view.module.css';
-import { kindWords } from './words.ts';
+import { kindForm } from './kind-form.ts';
+import { hostsWords, kindWords } from './words.ts';
 
 const STORES = {
   keychain: 'Stored in this machine’s keychain.',
@@ -91,12 +92,20 @@ export const CredentialsPage = (): ReactNode => {
         <table className={styles.table}>
           <thead>
             <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Kind</th>
+              <th scope="col" className={styles.wide}>
+                Name
+              </th>
+              <th scope="col" className={styles.medium}>
+                Kind
+              </th>
               <th scope="col">For</th>
-              <th scope="col">Placeholder in</th>
-              <th scope="col">Stored</th>
-              <th scope="col">
+              <th scope="col" className={styles.wide}>
+                Placeholder in
+              </th>
+              <th scope="col" className={styles.narrow}>
+                Stored
+              </th>
+              <th scope="col" className={styles.narrow}>
                 <span className="visually-hidden">Actions</span>
               </th>
             </tr>
@@ -110,15 +119,25 @@ export const CredentialsPage = (): ReactNode => {
                 <td>
                   <HostileText>{kindWords(credential.kind)}</HostileText>
                 </td>
-                <td className="mono">
+                <td className="mono" title={credential.hosts.map(hostWords).join('\n')}>
                   {credential.hosts.length === 0 ? (
                     <span className={styles.none}>hosts are said per session</span>
                   ) : (
-                    <HostileText>{credential.hosts.map(hostWords).join(', ')}</HostileText>
+                    <HostileText>{hostsWords(credential.hosts)}</HostileText>
                   )}
                 </td>
                 <td className={credential.env === undefined ? styles.none : 'mono'}>
-                  {credential.env ?? 'the usual variable'}
+                  {credential.env ??
+                    (kindForm(credential.kind).variable === 'named' ? (
+                      <span
+                        className={styles.missing}
+                        title="Nothing inside can use it. Remove it and store it again with a variable."
+                      >
+                        no variable
+                      </span>
+                    ) : (
+                      'the usual variable'
+                    ))}
                 </td>
                 <td className={styles.when}>
                   {formatWhen(credential.rotatedAt ?? credential.addedAt, now)}

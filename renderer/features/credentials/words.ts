@@ -47,6 +47,16 @@ export const kindWords = (kind: string): string => {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 };
 
+/** Most hosts that are listed; the rest is a number. */
+const MAX_HOSTS = 3;
+
+/** The hosts of a credential in one line: `a.example, b.example, c.example and 2 more`. */
+export const hostsWords = (hosts: readonly string[]): string => {
+  const more = hosts.length - MAX_HOSTS;
+  const shown = hosts.slice(0, MAX_HOSTS).map(hostWords).join(', ');
+  return more > 0 ? `${shown} and ${String(more)} more` : shown;
+};
+
 /** What narrows a grant beside its hosts. */
 export type Narrowing = {
   readonly methods?: readonly string[] | undefined;
@@ -61,10 +71,9 @@ export const scopeWords = (
   { methods, paths, sites }: Narrowing = {},
 ): string => {
   if (hosts.length === 0) return 'for no host yet';
-  const shown = hosts.slice(0, 3).map(hostWords).join(', ');
-  const more = hosts.length > 3 ? ` and ${hosts.length - 3} more` : '';
+  if (credential.kind === 'postgres') return `signing in to ${hostsWords(hosts)}`;
   const what = methods === undefined ? 'any request' : `${methods.join(', ')} requests`;
   const where = paths === undefined ? '' : ` on ${paths.join(', ')}`;
   const place = sites === undefined ? placeWords(credential.kind) : sites.join(', ');
-  return `${what} to ${shown}${more}${where}${place === undefined ? '' : ` in ${place}`}`;
+  return `${what} to ${hostsWords(hosts)}${where}${place === undefined ? '' : ` in ${place}`}`;
 };

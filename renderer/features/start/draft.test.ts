@@ -4,6 +4,7 @@ import {
   EMPTY_DRAFT,
   hostRuleProblem,
   methodProblem,
+  narrowedBy,
   pathProblem,
   siteProblem,
   startBlocks,
@@ -112,6 +113,13 @@ describe('start draft', () => {
     expect(suggestGrants(draft, info, [work, other])).toEqual({
       internal: { on: true, hosts: ['a.b'] },
     });
+  });
+
+  it('offers only what can narrow a grant of that kind', () => {
+    expect(narrowedBy('postgres')).toEqual([]);
+    expect(narrowedBy('aws')).toEqual(['methods', 'paths']);
+    expect(narrowedBy('query:key')).toEqual(['methods', 'paths']);
+    expect(narrowedBy('gitlab')).toEqual(['methods', 'paths', 'sites']);
   });
 
   it('does not start without a folder, or with a credential that is for no host', () => {

@@ -1,5 +1,6 @@
 import {
   MethodText,
+  PROVIDER_KINDS,
   type AssistantInfo,
   type AssistantName,
   type CredentialSummary,
@@ -124,6 +125,15 @@ export const siteProblem = (text: string): string | undefined =>
   /^(?:bearer|basic|path(?::.+)?|(?:header|query|json|form):.+)$/.test(text)
     ? undefined
     : 'Write bearer, basic, header:NAME, query:NAME, path, json:POINTER or form:NAME.';
+
+export type NarrowedBy = 'methods' | 'paths' | 'sites';
+
+/** What can narrow a grant of that kind beside its hosts: a database knows no methods, and one place is no choice. */
+export const narrowedBy = (kind: string): readonly NarrowedBy[] => {
+  if (kind === 'postgres') return [];
+  const several = PROVIDER_KINDS.some((provider) => provider === kind);
+  return several ? ['methods', 'paths', 'sites'] : ['methods', 'paths'];
+};
 
 /** The hosts a grant would be for. */
 export const hostsOf = (credential: CredentialSummary, grant: GrantDraft | undefined) =>

@@ -64,7 +64,8 @@ const faultsOf = (
   secret: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> => {
   const found: Record<string, string> = {};
-  if (!Name.safeParse(text('name')).success) {
+  if (text('name') === '') found['name'] = 'Give it a name.';
+  else if (!Name.safeParse(text('name')).success) {
     found['name'] = 'Letters, digits, dots, dashes and underscores, with a letter or digit first.';
   }
   if (kind.place !== undefined && !CredentialKind.safeParse(kindOf(kind, text('place'))).success) {
@@ -77,7 +78,9 @@ const faultsOf = (
     found['hosts'] = 'Say at least one host it is sent to.';
   }
   const env = text('env');
-  if (env !== '' && !VariableName.safeParse(env).success) {
+  if (kind.variable === 'named' && env === '') {
+    found['env'] = 'Say which variable: without one, nothing inside can use it.';
+  } else if (env !== '' && !VariableName.safeParse(env).success) {
     found['env'] = 'Letters, digits and underscores only.';
   }
   return { ...found, ...secretFaults(kind, secret) };
@@ -217,19 +220,15 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
         label={kind.needsHosts ? 'Hosts it is sent to' : 'Hosts, if not the usual ones'}
         name="hosts"
         mono
-        placeholder={
-          kind.name === 'postgres' ? 'db.example.com:5432' : 'api.example.com, *.example.com:8443'
-        }
+        placeholder={kind.hostsExample}
         error={errors['hosts']}
       />
-      {!kind.ownVariables && (
+      {kind.variable !== 'fixed' && (
         <TextField
           label="Variable that holds the placeholder inside"
           name="env"
           mono
-          placeholder={
-            kind.needsHosts && kind.name !== 'postgres' ? 'EXAMPLE_TOKEN' : 'the usual one'
-          }
+          placeholder={kind.variable === 'named' ? 'EXAMPLE_TOKEN' : 'the usual one'}
           error={errors['env']}
         />
       )}

@@ -3,21 +3,25 @@ import type { CredentialSummary } from '../../../../app/contract/index.ts';
 import { useApp, useAppStore } from '../../../shell/app.ts';
 import { useAction, useKeys } from '../../../shell/shortcuts.ts';
 import { Button } from '../../../ui/button.tsx';
+import { cx } from '../../../ui/class-names.ts';
 import { formatSpan } from '../../../ui/format.ts';
 import { HostileText } from '../../../ui/hostile-text.tsx';
 import { IconPlus } from '../../../ui/icons.ts';
 import { ProblemNotice, Waiting } from '../../../ui/notice.tsx';
 import { Switch } from '../../../ui/switch.tsx';
 import { UnlockForm } from '../../credentials/parts/unlock.tsx';
+import { kindForm } from '../../credentials/kind-form.ts';
 import { scopeWords, type Narrowing } from '../../credentials/words.ts';
 import {
   defaultLimits,
   hostRuleProblem,
   hostsOf,
   methodProblem,
+  narrowedBy,
   pathProblem,
   siteProblem,
   type GrantDraft,
+  type NarrowedBy,
 } from '../draft.ts';
 import styles from './credential-list.module.css';
 import sectionStyles from './section.module.css';
@@ -78,14 +82,45 @@ const WordsInput = ({
   );
 };
 
+type Narrower = {
+  readonly title: string;
+  readonly placeholder: string;
+  readonly problemOf: (word: string) => string | undefined;
+  /** How a word is kept. */
+  readonly keep: (word: string) => string;
+};
+
+const asIs = (word: string): string => word;
+
+const NARROWERS: Readonly<Record<NarrowedBy, Narrower>> = {
+  methods: {
+    title: 'Methods',
+    placeholder: 'every method, or GET, POST',
+    problemOf: methodProblem,
+    keep: (method) => method.toUpperCase(),
+  },
+  paths: {
+    title: 'Paths',
+    placeholder: 'every path, or /v1/*, /files/**',
+    problemOf: pathProblem,
+    keep: asIs,
+  },
+  sites: {
+    title: 'Places',
+    placeholder: 'every place of its kind, or header:x-api-key',
+    problemOf: siteProblem,
+    keep: asIs,
+  },
+};
+
 /** Where a credential may go, and what narrows it further. */
 const GrantEditor = ({
-  name,
+  credential: { name, kind },
   hosts,
   grant,
   onChange,
 }: {
-  readonly name: string;
+  readonly credential: CredentialSummary;
   readonly hosts: readonly string[];
   readonly grant: GrantDraft | undefined;
   readonly onChange: (change: Partial<GrantDraft>) => void;
@@ -95,46 +130,30 @@ const GrantEditor = ({
       title="Hosts"
       label={`Hosts for ${name}`}
       words={hosts}
-      placeholder="api.example.com, *.example.com:8443"
+      placeholder={kindForm(kind).hostsExample}
       problemOf={hostRuleProblem}
       onChange={(next) => {
         onChange({ hosts: next });
       }}
       testId="grant-hosts"
     />
-    <WordsInput
-      title="Methods"
-      label={`Methods for ${name}`}
-      words={grant?.methods ?? []}
-      placeholder="every method, or GET, POST"
-      problemOf={methodProblem}
-      onChange={(next) => {
-        onChange({ methods: next.map((method) => method.toUpperCase()) });
-      }}
-      testId="grant-methods"
-    />
-    <WordsInput
-      title="Paths"
-      label={`Paths for ${name}`}
-      words={grant?.paths ?? []}
-      placeholder="every path, or /v1/*, /files/**"
-      problemOf={pathProblem}
-      onChange={(next) => {
-        onChange({ paths: next });
-      }}
-      testId="grant-paths"
-    />
-    <WordsInput
-      title="Places"
-      label={`Places for ${name}`}
-      words={grant?.sites ?? []}
-      placeholder="every place of its kind, or header:x-api-key"
-      problemOf={siteProblem}
-      onChange={(next) => {
-        onChange({ sites: next });
-      }}
-      testId="grant-sites"
-    />
+    {narrowedBy(kind).map((by) => {
+      const { title, placeholder, problemOf, keep } = NARROWERS[by];
+      return (
+        <WordsInput
+          key={by}
+          title={title}
+          label={`${title} for ${name}`}
+          words={grant?.[by] ?? []}
+          placeholder={placeholder}
+          problemOf={problemOf}
+          onChange={(next) => {
+            onChange({ [by]: next.map(keep) });
+          }}
+          testId={`grant-${by}`}
+        />
+      );
+    })}
   </div>
 );
 
@@ -195,7 +214,7 @@ const CredentialRow = ({
           </button>
         )}
       </small>
-      {open && <GrantEditor name={credential.name} hosts={hosts} grant={grant} onChange={set} />}
+      {open && <GrantEditor credential={credential} hosts={hosts} grant={grant} onChange={set} />}
     </li>
   );
 };
@@ -270,7 +289,7 @@ export const CredentialList = (): ReactNode => {
           </div>
         )}
         {list !== undefined && list.length > 0 && (
-          <ul className={sectionStyles.list}>
+          <ul className={cx(sectionStyles.list, styles.list)}>
             {list.map((credential) => (
               <CredentialRow key={credential.name} credential={credential} span={span} />
             ))}
