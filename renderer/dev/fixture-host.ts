@@ -19,8 +19,10 @@ import {
 import { isoTime, randomId } from '../../app/kit/index.ts';
 import { isBlocked, matchesFilter } from '../features/timeline/match.ts';
 import { createWirePair } from '../wire/pair.ts';
+import { BROKER_STORY } from './sample-broker.ts';
+import { MORE_CREDENTIALS } from './sample-credentials.ts';
 import * as sample from './sample-data.ts';
-import { QUESTIONS } from './sample-questions.ts';
+import { MANY_QUESTIONS, QUESTIONS } from './sample-questions.ts';
 import { SCREEN } from './sample-screen.ts';
 
 // A host of sample data inside the page, for looking at the window while it is built. It is reached by
@@ -34,6 +36,8 @@ export const FIXTURES = [
   'full',
   'quiet',
   'asking',
+  'crowded',
+  'broker',
 ] as const;
 type Fixture = (typeof FIXTURES)[number];
 
@@ -74,9 +78,11 @@ const createFixture = (fixture: Fixture) => {
   const sessions = new Map<SessionId, SessionSummary>(
     empty ? [] : sample.SESSIONS.map((session) => [session.id, session]),
   );
-  if (fixture === 'asking') {
+  if (fixture === 'asking' || fixture === 'crowded') {
     const main = sessions.get(sample.MAIN);
-    if (main !== undefined) sessions.set(main.id, { ...main, questions: [...QUESTIONS] });
+    const questions = fixture === 'asking' ? QUESTIONS : MANY_QUESTIONS;
+    if (main !== undefined)
+      sessions.set(main.id, { ...main, network: 'ask', questions: [...questions] });
   }
   if (full) {
     for (let i = 0; i < 60; i += 1) {
@@ -97,13 +103,15 @@ const createFixture = (fixture: Fixture) => {
       sample.numbered(
         id === sample.STARTING || id === sample.FAILED
           ? sample.STORY.slice(0, 2)
-          : [...sample.longStory(full ? 9000 : 1180), ...sample.STORY],
+          : fixture === 'broker'
+            ? BROKER_STORY
+            : [...sample.longStory(full ? 9000 : 1180), ...sample.STORY],
         id,
       );
     timelines.set(id, made);
     return made;
   };
-  let credentials = empty ? [] : [...sample.CREDENTIALS];
+  let credentials = empty ? [] : [...sample.CREDENTIALS, ...(full ? MORE_CREDENTIALS : [])];
   const changed = new Set<(item: StreamItem<'sessions'>) => void>();
   const put = (session: SessionSummary): SessionSummary => {
     sessions.set(session.id, session);

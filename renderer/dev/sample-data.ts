@@ -356,7 +356,7 @@ const egress = (over: Partial<EgressDraft>, ms: number): EgressDraft => ({
   port: 443,
   protocol: 'h1',
   inspected: true,
-  status: 200,
+  ...(over.verdict === 'denied' ? {} : { status: 200 }),
   bytesOut: 0,
   bytesIn: 8602,
   durationMs: 96,

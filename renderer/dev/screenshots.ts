@@ -1,6 +1,6 @@
 // Takes pictures of every view and state, in both themes and two sizes, from the sample host, under the
 // content security policy of the real page; prints what the policy or axe has against them.
-// Run: node renderer/dev/screenshots.ts [name filter] [built]. Pictures go to GLOVEBOX_PICTURES or a fresh folder, which is printed.
+// Run: node renderer/dev/screenshots.ts [name pattern] [built]. Pictures go to GLOVEBOX_PICTURES or a fresh folder, which is printed.
 import { AxeBuilder } from '@axe-core/playwright';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -92,6 +92,53 @@ const SHOTS: readonly Shot[] = [
   },
   { name: 'session', fixture: 'quiet', hash: MAIN },
   { name: 'session-asking', fixture: 'asking', hash: MAIN },
+  { name: 'session-crowded', fixture: 'crowded', hash: MAIN },
+  {
+    name: 'session-asking-keys',
+    fixture: 'asking',
+    hash: MAIN,
+    act: async (page) => {
+      await page.waitForTimeout(600);
+      await page.getByTestId('question').nth(1).focus();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Tab');
+    },
+  },
+  { name: 'session-broker', fixture: 'broker', hash: MAIN },
+  {
+    name: 'session-broker-older',
+    fixture: 'broker',
+    hash: MAIN,
+    act: async (page) => {
+      await page.getByTestId('timeline-rows').focus();
+      await page.keyboard.press('End');
+    },
+  },
+  ...(
+    [
+      ['refused', 'code:watch.hidden-value'],
+      ['unread', 'host:updates.pinned'],
+      ['raw', 'host:smtp.example.com'],
+      ['failed', 'host:api.internal'],
+      ['approval', 'host:github.com approval'],
+      ['long', 'harbor-artifacts-of'],
+      ['gap', 'gap'],
+      ['policy', 'policy'],
+      ['tripped', 'host:dns'],
+    ] as const
+  ).map(([name, words]): Shot => ({
+    name: `details-${name}`,
+    fixture: 'broker',
+    hash: MAIN,
+    act: async (page) => {
+      await page.getByTestId('timeline-filter').fill(words);
+      await page.getByTestId('timeline-filter').press('Enter');
+      await page.waitForTimeout(500);
+      await page.getByTestId('timeline-rows').focus();
+      await page.keyboard.press('Enter');
+      await page.getByTestId('timeline-details').waitFor();
+    },
+  })),
   { name: 'session-full', fixture: 'full', hash: MAIN },
   {
     name: 'session-blocked',
@@ -168,6 +215,7 @@ const SHOTS: readonly Shot[] = [
   { name: 'review-full', fixture: 'full', hash: '#/session/ended0000001' },
   { name: 'review-empty', fixture: 'quiet', hash: '#/session/cxsed0000001' },
   { name: 'credentials', fixture: 'quiet', hash: '#/credentials' },
+  { name: 'credentials-full', fixture: 'full', hash: '#/credentials' },
   { name: 'credentials-empty', fixture: 'empty', hash: '#/credentials' },
   { name: 'credentials-locked', fixture: 'failing', hash: '#/credentials' },
   {
@@ -180,7 +228,18 @@ const SHOTS: readonly Shot[] = [
       await page.getByTestId('credential-save').click();
     },
   },
-  ...['aws', 'google-service-account', 'oauth-refresh', 'json'].map((kind): Shot => ({
+  ...[
+    'aws',
+    'google-service-account',
+    'oauth-refresh',
+    'postgres',
+    'bearer',
+    'basic',
+    'query',
+    'path',
+    'json',
+    'form',
+  ].map((kind): Shot => ({
     name: `credential-add-${kind}`,
     fixture: 'quiet',
     hash: '#/credentials',
@@ -234,14 +293,15 @@ const SHOTS: readonly Shot[] = [
   { name: 'lost', fixture: 'lost' },
 ];
 
-const SIZES = [
-  { width: 1440, height: 900 },
-  { width: 1100, height: 700 },
-] as const;
+/** The usual size and the least one of the desktop app's window; others from `GLOVEBOX_PICTURE_SIZES`. */
+const SIZES = (process.env['GLOVEBOX_PICTURE_SIZES'] ?? '1440x900,1100x700')
+  .split(',')
+  .map((size) => size.split('x').map(Number))
+  .map(([width = 0, height = 0]) => ({ width, height }));
 
 const root = join(import.meta.dirname, '..', '..');
 const out = process.env['GLOVEBOX_PICTURES'] ?? mkdtempSync(join(tmpdir(), 'window-pictures-'));
-const wanted = process.argv[2] ?? '';
+const wanted = new RegExp(process.argv[2] ?? '');
 
 if (process.argv[3] !== 'built') {
   await build({
@@ -280,7 +340,7 @@ const complain = (shot: string, words: string): void => {
 for (const colorScheme of ['dark', 'light'] as const) {
   for (const viewport of SIZES) {
     const context = await browser.newContext({ viewport, colorScheme, reducedMotion: 'reduce' });
-    for (const shot of SHOTS.filter(({ name }) => name.includes(wanted))) {
+    for (const shot of SHOTS.filter(({ name }) => wanted.test(name))) {
       const label = `${shot.name}-${colorScheme}-${viewport.width}`;
       const page = await context.newPage();
       page.setDefaultTimeout(4_000);
@@ -301,7 +361,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
       }
       await page.waitForTimeout(250);
       await page.screenshot({ path: join(out, `${label}.png`) });
-      if (viewport.width === 1440) {
+      if (viewport === SIZES[0]) {
         const { violations } = await new AxeBuilder({ page }).exclude('.xterm').analyze();
         for (const { id, nodes } of violations) {
           complain(
