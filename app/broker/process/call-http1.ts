@@ -70,7 +70,15 @@ export const http1Call =
       connection = taken.value;
       events.onAddress(connection.address);
       const body = connection.begin(head, written, told);
-      if (body !== undefined) events.onReady(body);
+      if (body === undefined) return;
+      try {
+        events.onReady(body);
+      } catch {
+        // A request that trips over our own code must not take the others along.
+        connection.abandon(told);
+        const why = 'The request could not be carried out.';
+        fail({ refusal: failure('egress.bad-request', why), unprocessed: 'no' });
+      }
     });
     return {
       cancel: () => {

@@ -15,32 +15,31 @@ export type UpstreamPool = {
    * Takes a connection that is free, at once where one is there; else dials, or waits where the server
    * has as many as it may. What it gives undoes that.
    */
-  readonly take: (
-    to: Upstream,
-    ready: (taken: Result<Http1Connection, DialFailure>) => void,
-  ) => () => void;
+  readonly take: (to: Upstream, ready: Ready) => () => void;
   /** Takes a connection that was dialled for another reason; the next request to that server uses it. */
   readonly park: (to: Upstream, dialled: Dialled) => void;
   readonly close: () => void;
 };
 
 type Idle = { readonly connection: Http1Connection; readonly until: number };
-type Waiting = {
-  readonly ready: (taken: Result<Http1Connection, DialFailure>) => void;
-  off: boolean;
-};
+type Ready = (taken: Result<Http1Connection, DialFailure>) => void;
+/** A request that is to get a connection; without `ready` it was given up. */
+type Waiting = { ready: Ready | undefined };
 type Server = {
   readonly to: Upstream;
   /** The last to come is the first to go: the others may then rest until they are closed. */
   readonly idle: Idle[];
   /** Requests that wait for a connection, in order. */
-  readonly waiting: Waiting[];
+  readonly waiting: Set<Waiting>;
   readonly open: Set<Http1Connection>;
   dialling: number;
 };
 
 const nameOf = ({ host, port, tls }: Upstream): string =>
   `${tls ? 'https' : 'http'}:${host}:${String(port)}`;
+
+const closing = ({ host }: Upstream): Result<never, DialFailure> =>
+  fail('egress.upstream-unreachable', `${host} is not dialled any more: the session ends.`);
 
 export const createUpstreamPool = (clock: Clock, dial: Dial): UpstreamPool => {
   const servers = new Map<string, Server>();
@@ -51,19 +50,30 @@ export const createUpstreamPool = (clock: Clock, dial: Dial): UpstreamPool => {
     const name = nameOf(to);
     const known = servers.get(name);
     if (known !== undefined) return known;
-    const server: Server = { to, idle: [], waiting: [], open: new Set(), dialling: 0 };
+    const server: Server = { to, idle: [], waiting: new Set(), open: new Set(), dialling: 0 };
     servers.set(name, server);
     return server;
   };
   const forgetEmpty = (server: Server): void => {
-    if (server.open.size === 0 && server.dialling === 0 && server.waiting.length === 0)
+    if (server.open.size === 0 && server.dialling === 0 && server.waiting.size === 0)
       servers.delete(nameOf(server.to));
   };
-  const nextWaiting = (server: Server): Waiting | undefined => {
-    for (;;) {
-      const next = server.waiting.shift();
-      if (next === undefined || !next.off) return next;
+  const nextWaiting = ({ waiting }: Server): Waiting | undefined => {
+    for (const next of waiting) {
+      waiting.delete(next);
+      return next;
     }
+    return undefined;
+  };
+  /** What lies idle and may be used still; what may not goes. */
+  const takeIdle = (to: Upstream): Http1Connection | undefined => {
+    const idle = servers.get(nameOf(to))?.idle ?? [];
+    const now = clock.monotonic();
+    for (let last = idle.pop(); last !== undefined; last = idle.pop()) {
+      if (last.until > now && last.connection.usable()) return last.connection;
+      last.connection.destroy();
+    }
+    return undefined;
   };
 
   const sweep = (): void => {
@@ -79,12 +89,13 @@ export const createUpstreamPool = (clock: Clock, dial: Dial): UpstreamPool => {
   };
 
   const onFree = (server: Server, connection: Http1Connection, keepForMs: number): void => {
-    const next = nextWaiting(server);
-    if (next !== undefined) {
-      next.ready(ok(connection));
-    } else if (keepForMs <= 0 || closed) {
+    if (keepForMs <= 0 || closed) {
       connection.destroy();
-    } else {
+      return;
+    }
+    const next = nextWaiting(server);
+    if (next?.ready !== undefined) next.ready(ok(connection));
+    else {
       server.idle.push({ connection, until: clock.monotonic() + keepForMs });
       cancelSweep ??= clock.after(IDLE_SWEEP_MS, sweep);
     }
@@ -97,12 +108,13 @@ export const createUpstreamPool = (clock: Clock, dial: Dial): UpstreamPool => {
     if (next === undefined) forgetEmpty(server);
     else void connect(server, next);
   };
-  const adopt = (server: Server, { socket, address }: Dialled): Http1Connection => {
-    const connection = createHttp1Connection(socket, address, {
+  const adopt = (server: Server, { socket, address }: Dialled, lain: boolean): Http1Connection => {
+    const ends = {
       onFree: (keepForMs = IDLE_UPSTREAM_MS) =>
         onFree(server, connection, Math.min(keepForMs, IDLE_UPSTREAM_MS)),
       onGone: () => onGone(server, connection),
-    });
+    };
+    const connection = createHttp1Connection(socket, address, ends, lain);
     server.open.add(connection);
     return connection;
   };
@@ -116,48 +128,55 @@ export const createUpstreamPool = (clock: Clock, dial: Dial): UpstreamPool => {
     }
     server.dialling -= 1;
     if (!dialled.ok) {
-      if (!waiting.off) waiting.ready(dialled);
+      waiting.ready?.(dialled);
       const next = nextWaiting(server);
       if (next === undefined) forgetEmpty(server);
       else void connect(server, next);
       return;
     }
-    const connection = adopt(server, dialled.value);
-    if (closed) connection.destroy();
-    else if (waiting.off) onFree(server, connection, IDLE_UPSTREAM_MS);
-    else waiting.ready(ok(connection));
+    const { ready } = waiting;
+    const connection = adopt(server, dialled.value, ready === undefined);
+    if (closed) {
+      connection.destroy();
+      ready?.(closing(server.to));
+    } else if (ready === undefined) onFree(server, connection, IDLE_UPSTREAM_MS);
+    else ready(ok(connection));
   };
 
   return {
     take: (to, ready) => {
-      const server = serverOf(to);
-      const waiting: Waiting = { ready, off: false };
-      const now = clock.monotonic();
-      for (;;) {
-        const last = server.idle.pop();
-        if (last === undefined) break;
-        const { connection, until } = last;
-        if (until > now && connection.usable()) {
-          ready(ok(connection));
-          return () => undefined;
-        }
-        connection.destroy();
+      const kept = takeIdle(to);
+      if (kept !== undefined) {
+        ready(ok(kept));
+        return () => undefined;
       }
-      if (server.open.size + server.dialling < MAX_SOCKETS_PER_UPSTREAM) {
-        void connect(server, waiting);
-      } else server.waiting.push(waiting);
+      const waiting: Waiting = { ready };
+      if (closed) {
+        queueMicrotask(() => waiting.ready?.(closing(to)));
+      } else {
+        const server = serverOf(to);
+        if (server.open.size + server.dialling < MAX_SOCKETS_PER_UPSTREAM)
+          void connect(server, waiting);
+        else server.waiting.add(waiting);
+      }
       return () => {
-        waiting.off = true;
+        waiting.ready = undefined;
+        servers.get(nameOf(to))?.waiting.delete(waiting);
       };
     },
     park: (to, dialled) => {
       const server = serverOf(to);
-      onFree(server, adopt(server, dialled), IDLE_UPSTREAM_MS);
+      onFree(server, adopt(server, dialled, true), IDLE_UPSTREAM_MS);
     },
     close: () => {
       closed = true;
       cancelSweep?.();
-      for (const { open } of servers.values()) for (const connection of open) connection.destroy();
+      for (const { to, open, waiting } of servers.values()) {
+        const left = [...waiting];
+        waiting.clear();
+        for (const connection of open) connection.destroy();
+        for (const { ready } of left) ready?.(closing(to));
+      }
     },
   };
 };

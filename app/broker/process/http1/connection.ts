@@ -72,12 +72,13 @@ type Incoming = {
 const createIncoming = (socket: Socket): Incoming => {
   let reader: BodyReader | undefined;
   let trailers = NO_TRAILERS;
+  let paused = false;
+  /** Nothing more comes: from here on the socket may be another body's to pause. */
+  let over = false;
   const waiting: ((to: BodyReader) => void)[] = [];
   const tell = (what: (to: BodyReader) => void): void => {
-    if (reader === undefined) {
-      waiting.push(what);
-      socket.pause();
-    } else what(reader);
+    if (reader === undefined || waiting.length > 0) waiting.push(what);
+    else what(reader);
   };
   return {
     source: {
@@ -86,22 +87,41 @@ const createIncoming = (socket: Socket): Incoming => {
         if (waiting.length === 0) return;
         // As for any other source, nothing is told before the reader's own call is over.
         queueMicrotask(() => {
-          for (const what of waiting.splice(0)) what(by);
-          socket.resume();
+          for (const what of waiting) what(by);
+          waiting.length = 0;
+          if (!over && !paused) socket.resume();
         });
       },
-      pause: () => void socket.pause(),
-      resume: () => void socket.resume(),
+      pause: () => {
+        if (over) return;
+        paused = true;
+        socket.pause();
+      },
+      resume: () => {
+        if (over) return;
+        paused = false;
+        socket.resume();
+      },
     },
     data: (part) => {
-      if (reader === undefined) tell((to) => to.data(part));
-      else reader.data(part);
+      if (reader !== undefined && waiting.length === 0) {
+        reader.data(part);
+        return;
+      }
+      waiting.push((to) => to.data(part));
+      socket.pause();
     },
     ended: (fields) => {
+      over = true;
       trailers = fields;
+      if (socket.isPaused()) socket.resume();
       tell((to) => to.ended());
     },
-    broke: (failed) => tell((to) => to.broke(failed)),
+    broke: (failed) => {
+      if (over) return;
+      over = true;
+      tell((to) => to.broke(failed));
+    },
     trailers: () => trailers,
   };
 };
@@ -111,19 +131,24 @@ export const createHttp1Connection = (
   socket: Socket,
   address: string,
   ends: Http1ConnectionEnds,
+  /** It has lain idle since it was dialled. */
+  reused = false,
 ): Http1Connection => {
   let events: Http1Events | undefined;
   let body: Incoming | undefined;
-  let reused = false;
+  let kept = reused;
   let heard = false;
   /** The request is whole on its way, and its answer has come whole. */
   let sent = true;
   let complete = true;
+  /** Bytes are being read just now: what follows from them waits for the last. */
+  let reading = false;
   let keep = true;
   let keepForMs: number | undefined;
   let gone = false;
   let failed: Error | undefined;
 
+  const usable = (): boolean => !gone && socket.writable && !socket.destroyed;
   const leave = (): void => {
     if (gone) return;
     gone = true;
@@ -137,26 +162,26 @@ export const createHttp1Connection = (
   };
   const breakOff = (why: string, silent = false): void => {
     const told = events;
-    const reading = body;
-    const unheard = reused && !heard;
+    const incoming = body;
+    const unheard = kept && !heard && !silent;
     destroy();
-    if (reading !== undefined) {
-      if (silent) told?.onBreak({ why, silent, unheard: false });
-      reading.broke(failed ?? Object.assign(new Error(why), { code: why }));
+    if (incoming !== undefined) {
+      if (silent) told?.onBreak({ why, silent, unheard });
+      incoming.broke(failed ?? Object.assign(new Error(why), { code: why }));
     } else told?.onBreak({ why, silent, unheard });
   };
   /** Both ways are done with: on to the next request, or the end. */
   const settle = (): void => {
-    if (!sent || !complete || events === undefined) return;
+    if (reading || !sent || !complete || events === undefined) return;
     events = undefined;
     body = undefined;
-    if (!keep || !socket.writable || socket.destroyed) {
+    // What still waits to be written, after an early answer, would hold the next request up.
+    if (!keep || !usable() || socket.writableLength > 0) {
       leave();
       socket.destroySoon();
       return;
     }
-    reused = true;
-    if (socket.isPaused()) socket.resume();
+    kept = true;
     ends.onFree(keepForMs);
   };
 
@@ -189,7 +214,9 @@ export const createHttp1Connection = (
       return;
     }
     heard = true;
+    reading = true;
     const at = reader.push(bytes);
+    reading = false;
     if (changed !== undefined) change(changed, bytes.subarray(at));
     else if (complete && at < bytes.length) keep = false;
     settle();
@@ -208,6 +235,7 @@ export const createHttp1Connection = (
   };
   const onTimeout = (): void => {
     if (events !== undefined) breakOff('ETIMEDOUT', true);
+    else destroy();
   };
   const change = (head: Http1AnswerHead, early: Buffer): void => {
     changed = undefined;
@@ -234,21 +262,16 @@ export const createHttp1Connection = (
   socket.on('timeout', onTimeout);
   socket.setTimeout(IDLE_REQUEST_MS);
 
-  const finishWith = (last: string): void => {
-    if (last !== '') socket.write(last, 'latin1');
-    sent = true;
-    settle();
-  };
-  const plainBody: CallBody = {
-    write: (chunk) => socket.write(chunk),
-    once: (event, listener) => socket.once(event, listener),
-    removeListener: (event, listener) => socket.removeListener(event, listener),
-    finish: () => finishWith(''),
-  };
-  const chunkedBody: CallBody = {
-    ...plainBody,
-    write: (chunk) => {
-      // An empty chunk would be the last.
+  /** Where a request's body goes. One that is over takes all and sends nothing: the connection may be another's. */
+  const bodyOf = ({ framing }: CallHead, told: Http1Events): CallBody => {
+    let left = framing.type === 'length' ? framing.bytes : 0;
+    const finishWith = (last: string): void => {
+      if (last !== '') socket.write(last, 'latin1');
+      sent = true;
+      settle();
+    };
+    const writeChunk = (chunk: Uint8Array): boolean => {
+      // An empty one would be the last.
       if (chunk.length === 0) return true;
       socket.cork();
       socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
@@ -256,25 +279,45 @@ export const createHttp1Connection = (
       const room = socket.write('\r\n', 'latin1');
       socket.uncork();
       return room;
-    },
-    finish: (fields) => {
-      const written = writeFields(fields);
-      if (typeof written === 'string') finishWith(`0\r\n${written}\r\n`);
-      else breakOff(written.malformed);
-    },
+    };
+    return {
+      once: (event, listener) => socket.once(event, listener),
+      removeListener: (event, listener) => socket.removeListener(event, listener),
+      write: (chunk) => {
+        if (events !== told) return true;
+        if (framing.type === 'chunked') return writeChunk(chunk);
+        left -= chunk.length;
+        if (left >= 0) return socket.write(chunk);
+        // The server would take the rest for the next request.
+        breakOff('a body that is longer than it said');
+        return true;
+      },
+      finish: (fields) => {
+        if (events !== told) return;
+        if (framing.type !== 'chunked') {
+          if (left === 0) finishWith('');
+          else breakOff('a body that is shorter than it said');
+          return;
+        }
+        const written = writeFields(fields);
+        if (typeof written === 'string') finishWith(`0\r\n${written}\r\n`);
+        else breakOff(written.malformed);
+      },
+    };
   };
 
   return {
     address,
-    usable: () => !gone && socket.writable && !socket.destroyed,
+    usable,
     begin: (head, written, told) => {
       events = told;
       heard = false;
       complete = false;
       keep = !endsConnection(head);
       reader.expect(head.method);
-      const { type } = head.framing;
-      sent = type === 'none';
+      // It closed before anyone listened.
+      if (!usable()) queueMicrotask(() => breakOff('ECONNRESET'));
+      sent = head.framing.type === 'none';
       if (sent) {
         socket.write(written, 'latin1');
         return undefined;
@@ -283,7 +326,7 @@ export const createHttp1Connection = (
       socket.cork();
       socket.write(written, 'latin1');
       setImmediate(() => socket.uncork());
-      return type === 'chunked' ? chunkedBody : plainBody;
+      return bodyOf(head, told);
     },
     abandon: (told) => {
       if (events === told) destroy();
