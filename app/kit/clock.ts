@@ -37,12 +37,24 @@ export const sleep = (clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 
+/** The last second that was asked for, up to its dot: many times lie within one. */
+let lastSecond = { second: Number.NaN, text: '' };
+
+const textOfSecond = (second: number): string => {
+  if (lastSecond.second !== second) {
+    lastSecond = { second, text: new Date(second * 1000).toISOString().slice(0, -'000Z'.length) };
+  }
+  return lastSecond.text;
+};
+
 /** An RFC 3339 time in UTC with six digits of fraction, as timeline events carry it. */
 export const isoTime = (milliseconds: number): string => {
   const whole = Math.floor(milliseconds);
+  const second = Math.floor(whole / 1000);
   // A fraction such as .678 is not exact in binary; rounding gives the digits that were meant.
   const micros = Math.min(999, Math.round((milliseconds - whole) * 1000));
-  return new Date(whole).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
+  const fraction = (whole - second * 1000) * 1000 + micros;
+  return `${textOfSecond(second)}${String(fraction).padStart(6, '0')}Z`;
 };
 
 /** A clock for tests: time moves only when `advance` says so, and due tasks run in order. */

@@ -8,6 +8,9 @@ export type CanonicalPath = {
   readonly query: string;
 };
 
+/** Segments that hold nothing to look into: no escape, no parameter, no dot in front. */
+const PLAIN_PATH = /^(?:\/(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)?)+$/;
+
 /** How often percent-encoding is peeled off to look below; deeper nesting is refused. */
 const MAX_DECODE_ROUNDS = 4;
 
@@ -52,6 +55,7 @@ export const canonicalPath = (target: string): Result<CanonicalPath> => {
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const query = mark < 0 ? '' : target.slice(mark);
+  if (PLAIN_PATH.test(path)) return ok({ path, query });
   if (BROKEN_ESCAPE.test(path)) return refuse('has a broken percent escape');
   if (OVERLONG.test(path)) return refuse('has an overlong encoding in it');
 

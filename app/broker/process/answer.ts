@@ -52,7 +52,9 @@ const scrubPairs = (
   pairs: HeaderPairs,
 ): { pairs: HeaderPairs; hits: number } => {
   // Nearly every header section holds none: one search over all of it says so.
-  if (scrubber.text(pairs.flat().join('\0')).hits === 0) return { pairs, hits: 0 };
+  let whole = '';
+  for (const [name, value] of pairs) whole += `${name}\0${value}\0`;
+  if (scrubber.text(whole).hits === 0) return { pairs, hits: 0 };
   let hits = 0;
   const clean = pairs.map(([name, value]) => {
     const cleanName = scrubber.text(name);
@@ -79,16 +81,12 @@ export const planAnswer = (
     readonly readable: boolean;
   },
 ): AnswerPlan | Refusal => {
-  const answer = {
-    ...received,
-    // Words that could not be written again are left out; they mean nothing to a program.
-    reason: WRITABLE.test(received.reason) ? received.reason : '',
-  };
-  const kept = withoutHopByHop(answer.headers);
-  if (!scrubber.active)
-    return { headers: kept, reason: answer.reason, body: { type: 'as-is' }, hits: 0 };
+  // Words that could not be written again are left out; they mean nothing to a program.
+  const words = WRITABLE.test(received.reason) ? received.reason : '';
+  const kept = withoutHopByHop(received.headers);
+  if (!scrubber.active) return { headers: kept, reason: words, body: { type: 'as-is' }, hits: 0 };
   const cleaned = scrubPairs(scrubber, kept);
-  const reason = scrubber.text(answer.reason);
+  const reason = scrubber.text(words);
   const hits = cleaned.hits + reason.hits;
   const done = (headers: HeaderPairs, body: BodyPlan): AnswerPlan => ({
     headers,
@@ -96,14 +94,16 @@ export const planAnswer = (
     body,
     hits,
   });
-  if (answer.method === 'HEAD' || NO_BODY.has(answer.status))
+  if (received.method === 'HEAD' || NO_BODY.has(received.status))
     return done(cleaned.pairs, { type: 'as-is' });
 
   const value = (wanted: string): string | undefined => {
-    const found = cleaned.pairs
-      .filter(([name]) => name.length === wanted.length && lowerName(name) === wanted)
-      .map(([, text]) => text);
-    return found.length === 0 ? undefined : found.join(', ');
+    let found: string | undefined;
+    for (const [name, text] of cleaned.pairs) {
+      if (name.length !== wanted.length || lowerName(name) !== wanted) continue;
+      found = found === undefined ? text : `${found}, ${text}`;
+    }
+    return found;
   };
   const encoding = value('content-encoding');
   const codings = parseCodings(encoding);

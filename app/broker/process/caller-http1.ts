@@ -47,12 +47,18 @@ export const sendRefusal = (
   request.resume();
 };
 
+/** How long a kept connection may lie idle between requests, in milliseconds. */
+export const KEEP_ALIVE_MS = 120_000;
+/** What programs are told of that, in seconds, so that they do not ask just when it ends. */
+const KEEP_ALIVE_HINT = `timeout=${String(KEEP_ALIVE_MS / 1000)}`;
+
 /** Largest body that is written as text together with its head, in bytes. */
 const MAX_JOINED_BYTES = 16_384;
 const BODILESS_STATUS = new Set([204, 205, 304]);
 
 /** Pairs as Node takes them, without a trailer announcement that the framing leaves no room for. */
-const flatten = ({ status, headers }: AnswerHead, request: IncomingMessage): string[] => {
+const flatten = ({ status, headers }: AnswerHead, response: ServerResponse): string[] => {
+  const { req: request } = response;
   const sized = fieldOf(headers, 'content-length') !== undefined;
   const chunked =
     !sized &&
@@ -63,6 +69,7 @@ const flatten = ({ status, headers }: AnswerHead, request: IncomingMessage): str
   for (const [name, value] of headers) {
     if (chunked || lowerName(name) !== 'trailer') flat.push(name, value);
   }
+  if (response.shouldKeepAlive) flat.push('Keep-Alive', KEEP_ALIVE_HINT);
   return flat;
 };
 
@@ -92,7 +99,7 @@ export const http1Caller = (
   version: 'h1',
   body: request,
   onMalformed: (take) => {
-    request.once(MALFORMED, take);
+    request.on(MALFORMED, take);
   },
   arrived: () => request.complete,
   trailers: () => pairsOf(request.rawTrailers),
@@ -108,7 +115,7 @@ export const http1Caller = (
   },
   begin: (head) => {
     response.sendDate = false;
-    response.writeHead(head.status, head.reason, flatten(head, request));
+    response.writeHead(head.status, head.reason, flatten(head, response));
     if (head.follows === 'whole') return;
     // Before a body that stalls, the header section must still get through.
     setImmediate(() => {
@@ -133,8 +140,8 @@ export const http1Caller = (
   refuse: (refusal, readOn) => sendRefusal(clock, response, refusal, readOn),
   breakOff: () => response.destroy(),
   onOver: (over) => {
-    response.once('finish', () => over(true));
-    response.once('close', () => over(response.writableFinished));
+    response.on('finish', () => over(true));
+    response.on('close', () => over(response.writableFinished));
   },
   onLeft: (left) => {
     const { socket } = request;

@@ -35,6 +35,8 @@ export type CredentialBook = {
   readonly scrubber: () => Scrubber;
   /** Watches from now on for values that the session was not granted, both ways. */
   readonly watch: (set: WatchSet) => void;
+  /** Whether there are values that the session was not granted to watch for. */
+  readonly watchesValues: () => boolean;
   /** The first watched value in a short text. */
   readonly watchedIn: (text: string) => Finding | undefined;
   /** The first thing in a name that is looked up which may not leave; dots and case do not count. */
@@ -192,6 +194,7 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
     },
     findingOf: ({ owner }) =>
       owner >= WATCHED_OWNERS ? watchedAt(owner - WATCHED_OWNERS) : grantAt(owner),
+    watchesValues: () => watching !== undefined,
     watchedIn,
     nameTrip: (name) => {
       const text = Buffer.from(name.toLowerCase().replaceAll('.', ''), 'latin1');

@@ -54,6 +54,9 @@ export type Exchanges = {
   ) => void;
 };
 
+/** A program that was asked for, as far as is known. */
+type Asking = { known: Program | undefined; asked: boolean };
+
 export const createExchanges = ({
   clock,
   record,
@@ -64,6 +67,26 @@ export const createExchanges = ({
 }: ExchangeDeps): Exchanges => {
   const process = randomId(6);
   let count = 0;
+
+  /** All requests of a connection share one question; to listen to it anew for each showed in profiles. */
+  const askings = new WeakMap<Promise<Program | undefined>, Asking>();
+
+  const askingOf = (program: Promise<Program | undefined>): Asking => {
+    const there = askings.get(program);
+    if (there !== undefined) return there;
+    const asking: Asking = { known: undefined, asked: false };
+    askings.set(program, asking);
+    void program.then(
+      (found) => {
+        asking.known = found;
+        asking.asked = true;
+      },
+      () => {
+        asking.asked = true;
+      },
+    );
+    return asking;
+  };
 
   // One timer for all that began since it was set: a timer and a notice for each would cost more than the request.
   let begun: (() => void)[] = [];
@@ -123,28 +146,18 @@ export const createExchanges = ({
       // Ours alone, and set often: a new object each time showed in profiles.
       const facts = { ...initial };
       let finished = false;
-      let known: Program | undefined;
-      let asked = false;
+      const asking = askingOf(program);
       count += 1;
       const id = `${process}-${String(count)}`;
       const at = isoTime(clock.now());
       const started = clock.monotonic();
-      void program.then(
-        (found) => {
-          known = found;
-          asked = true;
-        },
-        () => {
-          asked = true;
-        },
-      );
       const draft = (): EgressDraft => ({
         kind: 'egress',
         at,
         id,
         ...clean(facts),
         durationMs: clock.monotonic() - started,
-        ...(known === undefined ? {} : { program: known }),
+        ...(asking.known === undefined ? {} : { program: asking.known }),
       });
       return {
         open: () =>
@@ -162,7 +175,7 @@ export const createExchanges = ({
           if (finished) return;
           finished = true;
           const last = draft();
-          if (asked) {
+          if (asking.asked) {
             record(last);
             return;
           }

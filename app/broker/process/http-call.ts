@@ -49,7 +49,7 @@ export type Caller = {
   readonly refuse: (refusal: Refusal, readOn?: boolean) => void;
   /** Breaks off, so that what was sent cannot be taken for whole. `code` is an HTTP/2 error code. */
   readonly breakOff: (code?: number) => void;
-  /** Calls back once: with true when the answer has left us whole, else when the program is gone. */
+  /** Calls back with true when the answer has left us whole, else when the program is gone; perhaps once more afterwards. */
   readonly onOver: (over: (complete: boolean) => void) => void;
   /**
    * Calls back where the program has ended its side of the connection, though it may still read: all

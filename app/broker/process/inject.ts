@@ -7,7 +7,7 @@ import { swapHeader } from './sites/header-field.ts';
 import { outsideScope } from './sites/scope.ts';
 import { swapSegment } from './sites/segment.ts';
 import type { Swap, Swapped } from './sites/swap.ts';
-import { grantCovers, grantsIn } from './trip.ts';
+import { grantCovers, grantsIn, shortestSpelling } from './trip.ts';
 
 export type { Destination, HeaderPairs, HeldCredential } from './request.ts';
 
@@ -130,7 +130,7 @@ export const injectRequest = (
       const outside = outsideScope(grant, request);
       if (outside !== undefined) return trip(outside);
       const swapped = piece.swap(text, held);
-      const without = piece.swap(rest, held);
+      const without = rest === text ? swapped : piece.swap(rest, held);
       // A second place with the same credential is never needed, and servers read such pairs differently.
       if (swapped === undefined || without === undefined || used.includes(grant)) {
         return trip('grant.wrong-place');
@@ -153,7 +153,13 @@ export const injectRequest = (
   const target = query === undefined ? path : `${path}?${query}`;
 
   const headers: (readonly [string, string])[] = [];
-  for (const [rawName, value] of request.headers) {
+  const shortest = shortestSpelling(grants);
+  for (const pair of request.headers) {
+    const [rawName, value] = pair;
+    if (rawName.length < shortest && value.length < shortest) {
+      headers.push(pair);
+      continue;
+    }
     const name = fill(headerNamePiece(rawName));
     if (typeof name !== 'string') return name;
     const filled = fill(headerPiece(rawName.toLowerCase(), value));

@@ -143,6 +143,18 @@ const insideBasic = (headers: HeaderPairs): string[] =>
     return encoded === undefined ? [] : [Buffer.from(encoded, 'base64').toString('latin1')];
   });
 
+/** A head as one text, for a search through all of it. */
+const wholeHead = ({
+  method,
+  target,
+  headers,
+}: Pick<JudgedRequest, 'method' | 'target' | 'headers'>): string => {
+  let text = `${method} ${target}`;
+  for (const [name, value] of headers) text += `\0${name}: ${value}`;
+  for (const inside of insideBasic(headers)) text += `\0${inside}`;
+  return text;
+};
+
 const withoutScope = (held: HeldCredential): HeldCredential => ({
   ...held,
   grant: { ...held.grant, scope: {} },
@@ -181,13 +193,7 @@ export const createJudge = (deps: JudgeDeps): JudgeRequest => {
     const bodyBytes =
       framing.type === 'none' ? 0 : framing.type === 'length' ? framing.bytes : undefined;
     const request = { to: approach.to, method, target, headers, bodyBytes };
-    const watched = book.watchedIn(
-      [
-        `${method} ${target}`,
-        ...headers.map(([name, value]) => `${name}: ${value}`),
-        ...insideBasic(headers),
-      ].join('\0'),
-    );
+    const watched = book.watchesValues() ? book.watchedIn(wholeHead(request)) : undefined;
     if (watched !== undefined)
       return { ok: false, error: caught(exchanges, approach, watched, 'the head') };
     for (const mediator of mediators) {

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { failure, ok, type Clock } from '../../kit/index.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
 import { http1Call } from './call-http1.ts';
-import { http1Caller, sendRefusal, tellMalformed } from './caller-http1.ts';
+import { http1Caller, KEEP_ALIVE_MS, sendRefusal, tellMalformed } from './caller-http1.ts';
 import { forward, type ForwardDeps, type Outgoing } from './forward.ts';
 import { requestFacts, type Approach, type JudgeRequest } from './judge-request.ts';
 import { refusalMessage, refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
@@ -12,8 +12,8 @@ import { MAX_HEADER_BYTES, pairsOf, readRequestHead } from './request-head.ts';
 import { readUpgrade, type Upgrade } from './upgrade.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
-/** How long a kept connection may lie idle between requests, in milliseconds. */
-export const KEEP_ALIVE_MS = 120_000;
+/** How often connections that lie idle are looked at, in milliseconds. */
+export const KEEP_ALIVE_SWEEP_MS = 10_000;
 /** How long a connection that we ended may take to end from inside, in milliseconds. */
 export const CLOSE_LINGER_MS = 5000;
 /** Most requests of one connection whose answers are not yet complete. */
@@ -33,6 +33,8 @@ export type Http1Seat = {
   readonly tunnel?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 };
 
+const nothing = (): void => undefined;
+
 /** One connection that speaks HTTP/1.1. */
 type Connection = {
   readonly seat: Http1Seat;
@@ -43,6 +45,8 @@ type Connection = {
   closing: boolean;
   /** Requests whose answers are not yet complete. */
   active: number;
+  /** When its last answer was complete, while nothing is under way; by the monotonic clock. */
+  idleSince: number | undefined;
   /** A refusal was its last word: what still comes is not read as a request. */
   over: boolean;
   /** What is left to say once every answer under way is complete. */
@@ -67,7 +71,7 @@ export type ServeHttp1 = {
 /** Serves HTTP/1.1 to programs inside, with Node's strict parser. */
 export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
   const { clock, exchanges, judge } = deps;
-  const connections = new WeakMap<object, Connection>();
+  const connections = new Map<object, Connection>();
   const protocols = new Set(deps.upgrades.map(({ protocol }) => protocol));
 
   /** What a request for another protocol has beside a request: the bare socket. */
@@ -129,10 +133,13 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
   ): void => {
     const { to, program } = connection.seat.approachOf?.(request) ?? connection.seat.approach;
     connection.active += 1;
+    connection.idleSince = undefined;
     connection.last = { request, response };
-    response.once('close', () => {
+    response.on('close', () => {
       connection.active -= 1;
-      if (connection.active === 0) connection.lastWord?.();
+      if (connection.active > 0) return;
+      connection.idleSince = clock.monotonic();
+      connection.lastWord?.();
     });
     const exchange = exchanges.begin(
       { ...requestFacts(to, 'h1'), method: request.method ?? '', path: request.url ?? '' },
@@ -158,8 +165,8 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
       request.socket.destroy();
       return;
     }
-    response.on('error', () => undefined);
-    request.on('error', () => undefined);
+    response.on('error', nothing);
+    request.on('error', nothing);
     if (connection.closing || connection.over) {
       request.resume();
       return;
@@ -221,7 +228,8 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     headersTimeout: HEADERS_MS,
     connectionsCheckingInterval: HEADERS_CHECK_MS,
     requestTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    // Idle connections are looked at all together: a timer for each answer showed in profiles.
+    keepAliveTimeout: 0,
     noDelay: false,
     shouldUpgradeCallback: ({ headers }) => protocols.has(headers.upgrade?.toLowerCase() ?? ''),
   });
@@ -282,6 +290,18 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     );
   });
 
+  let cancelSweep: () => void;
+  const sweepLater = (): void => {
+    cancelSweep = clock.after(KEEP_ALIVE_SWEEP_MS, () => {
+      const due = clock.monotonic() - KEEP_ALIVE_MS;
+      for (const connection of connections.values()) {
+        if (connection.idleSince !== undefined && connection.idleSince <= due) connection.endSoon();
+      }
+      sweepLater();
+    });
+  };
+  sweepLater();
+
   return {
     take: (outer, carrier, seat) => {
       // Node's own way would cut the stream while the last bytes are still on their way to the program.
@@ -300,11 +320,16 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
         closing: false,
         over: false,
         lastWord: undefined,
+        idleSince: undefined,
         active: 0,
       };
       connections.set(outer, connection);
+      outer.once('close', () => connections.delete(outer));
       server.emit('connection', Object.assign(outer, { destroySoon: endSoon }));
     },
-    close: () => server.closeAllConnections(),
+    close: () => {
+      cancelSweep();
+      server.closeAllConnections();
+    },
   };
 };

@@ -22,7 +22,8 @@ import { requestFacts, type Approach, type JudgeRequest } from './judge-request.
 import { refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
 import { fieldOf } from './field-name.ts';
 import { readHttp2Head } from './request-head-http2.ts';
-import { CLOSE_LINGER_MS, KEEP_ALIVE_MS } from './serve-http1.ts';
+import { KEEP_ALIVE_MS } from './caller-http1.ts';
+import { CLOSE_LINGER_MS } from './serve-http1.ts';
 import { readUpgrade, type Upgrade } from './upgrade.ts';
 
 const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_INTERNAL_ERROR } = constants;

@@ -34,6 +34,10 @@ const tripsOf = (grants: readonly CredentialGrant[]): Needles | undefined => {
   return needles;
 };
 
+/** The length of the shortest spelling of any placeholder: no shorter text holds one. */
+export const shortestSpelling = (grants: readonly CredentialGrant[]): number =>
+  tripsOf(grants)?.shortestBytes ?? Number.POSITIVE_INFINITY;
+
 /** Each placeholder is a tripwire: this finds those that occur in a text, however they are spelt. */
 export const grantsIn = (
   grants: readonly CredentialGrant[],

@@ -108,11 +108,12 @@ describe('a broker that is used up from inside', () => {
   }, 60_000);
 
   it('ends rather than take the host’s memory, and comes back', async () => {
-    await openWith({ crowded: 4000 * MIB, most: 100 * MIB });
+    await openWith({ crowded: 4000 * MIB, most: 160 * MIB });
     const waiting = await stand.rig.tls('api.test');
     const end = endingOf(waiting);
     await holdBodies(40);
     expect((await end).how).toBe('ECONNRESET');
+    await stand.rig.until(() => stand.rig.states.includes('down'), 'the end of the process');
     await stand.revive();
     expect(stand.rig.events.some(({ kind }) => kind === 'gap')).toBe(true);
     expect(arrived).toEqual([]);

@@ -1,3 +1,4 @@
+import { lowerName } from '../field-name.ts';
 import type { HeaderPairs } from '../request.ts';
 import { readFields, tooManyFields } from './field.ts';
 
@@ -28,11 +29,11 @@ export const methodsOf = (
   headers: HeaderPairs,
 ): readonly string[] => {
   const mark = target.indexOf('?');
+  const overriding = headers.filter(([name]) => METHOD_OVERRIDE_HEADERS.has(lowerName(name)));
+  if (mark < 0 && overriding.length === 0) return [method.toUpperCase()];
   return [
     method.toUpperCase(),
-    ...headers
-      .filter(([name]) => METHOD_OVERRIDE_HEADERS.has(name.toLowerCase()))
-      .flatMap(([, value]) => value.split(',').map((part) => part.trim().toUpperCase())),
+    ...overriding.flatMap(([, value]) => value.split(',').map((part) => part.trim().toUpperCase())),
     ...(mark < 0 ? [] : methodsInFields(target.slice(mark + 1))),
   ];
 };
