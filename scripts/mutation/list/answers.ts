@@ -315,7 +315,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
     [
       'watch-restart',
       'a broker that was started anew goes on watching',
-      'sent = { ...sent, watch };',
+      'sent = { ...sent, watch: set };',
       '',
       'app/broker/watch.test.ts',
     ],

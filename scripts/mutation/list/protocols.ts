@@ -183,8 +183,8 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
     [
       'oauth-unreadable',
       'an answer of a token endpoint that cannot be read is held back',
-      'if (!object.success) return unreadable(`(status ${String(answer.status)}) is no JSON object`);',
-      'if (!object.success) return ok(answer);',
+      'if (object === undefined)\n    return unreadable(`(status ${String(answer.status)}) is no JSON object`);',
+      'if (object === undefined) return ok(answer);',
       `${PROCESS}/mediators/tokens.test.ts`,
     ],
   ]),

@@ -132,7 +132,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
     [
       'method-override',
       'a method override header counts as the method',
-      'METHOD_OVERRIDE_HEADERS.has(name.toLowerCase())',
+      'METHOD_OVERRIDE_HEADERS.has(lowerName(name))',
       "name === ''",
       'app/broker/injection.test.ts',
     ],
