@@ -111,7 +111,10 @@ export const readAnswerHead = (text: string, method: string): Http1AnswerHead | 
   const framing = framingOf(method, status, said);
   if (isMalformed(framing)) return framing;
   const tokens = tokensOf(said.connection);
-  const keep = minor === '1' ? !tokens.includes('close') : tokens.includes('keep-alive');
+  // A server that speaks HTTP/1.0 may not mean what it says of chunks (RFC 9112 6.1).
+  const keep =
+    !tokens.includes('close') &&
+    (minor === '1' || (tokens.includes('keep-alive') && framing.type !== 'chunked'));
   return {
     status,
     reason,

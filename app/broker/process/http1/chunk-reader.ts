@@ -6,9 +6,16 @@ import { isMalformed, malformed, type Malformed } from './malformed.ts';
 /** Longest line that tells a chunk's size, its extensions included, in bytes. */
 export const MAX_CHUNK_LINE_BYTES = 4096;
 
-// oxlint-disable-next-line no-control-regex -- control characters are what is refused
-const SIZE_LINE = /^0*([0-9a-f]{1,13})(?:;[^\u0000-\u0008\u000a-\u001f\u007f]*)?$/i;
+const NAME = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const QUOTED =
+  '"(?:[\\t !\\u0023-\\u005b\\u005d-\\u007e\\u0080-\\u00ff]|\\\\[\\t -~\\u0080-\\u00ff])*"';
+/** A size with extensions, without the blanks that RFC 9112 7.1.1 calls bad. */
+const SIZE_LINE = new RegExp(`^0*([0-9A-Fa-f]{1,13})(?:;${NAME}(?:=(?:${NAME}|${QUOTED}))?)*$`);
 const LF = 0x0a;
+
+/** Fields that would frame the body that is already over. */
+const framing = (fields: HeaderPairs): boolean =>
+  fields.some(([name]) => /^(?:content-length|transfer-encoding)$/i.test(name));
 
 /** Takes chunked transfer coding off (RFC 9112 7.1), in pieces as they come. */
 export type ChunkReader = {
@@ -49,6 +56,7 @@ export const createChunkReader = (): ChunkReader => {
     }
     const fields = readFields(trailerLines);
     if (isMalformed(fields)) return fields;
+    if (framing(fields)) return malformed('a trailer that frames its body');
     trailers = fields;
     state = 'done';
     return undefined;

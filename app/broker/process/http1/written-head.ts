@@ -6,7 +6,7 @@ import { malformed, type Malformed } from './malformed.ts';
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const TARGET = /^[\u0021-\u00ff]+$/;
+const TARGET = /^[\u0021-\u007e\u0080-\u00ff]+$/;
 /** What would end a field's line, or cannot be written as one byte. */
 const NOT_A_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 
