@@ -55,7 +55,7 @@ export const findIrregular = (
   last: boolean,
   found: Found[],
 ): void => {
-  const { byFirst, byPrevious, spots, spotPairs } = needles;
+  const { beforeBreak, byFirst, byPrevious, spots, spotPairs } = needles;
 
   const tryAt = (needle: Needle, index: number, place: number): void => {
     const start = place - index;
@@ -112,7 +112,7 @@ export const findIrregular = (
 
   const onBreak = (place: number, value: number, end: number, layers: number): void => {
     // Where no wrapped needle goes on after what stands before, nothing can begin further back.
-    if (place === 0 || byPrevious[data[place - 1] ?? 0] === undefined) return;
+    if (place === 0 || beforeBreak[data[place - 1] ?? 0] !== 1) return;
     let next = afterBreak(data, value, end, layers, last);
     for (let more = 1; more < MAX_BREAKS_IN_A_ROW; more += 1) {
       const byte = data[next];
@@ -157,7 +157,8 @@ export const findIrregular = (
     for (let at = data.indexOf(escape); at >= 0; at = nextOf(data, escape, at + 1)) onEscape(at);
   }
   for (const lineBreak of needles.wraps ? BREAKS : []) {
-    for (let at = data.indexOf(lineBreak); at >= 0; at = nextOf(data, lineBreak, at + 1))
+    // Lines are long: the native search at once, without a look at the next bytes by hand.
+    for (let at = data.indexOf(lineBreak); at >= 0; at = data.indexOf(lineBreak, at + 1))
       onBreak(at, lineBreak, at + 1, 0);
   }
 };

@@ -25,14 +25,22 @@ export type Needles = {
   readonly startPairs: Uint8Array;
   readonly longestBytes: number;
   readonly shortestBytes: number;
-  /** For each pair of bytes, how far the window may move when it ends with that pair. */
-  readonly shift: Uint8Array;
-  /** For each pair that may end a window, the needles with that pair there, longest first. */
-  readonly byPair: ReadonlyMap<number, readonly Needle[]>;
+  /** How far apart the grams are that are looked at: one of them lies inside whatever is found. */
+  readonly stride: number;
+  /** Which bytes of three count as a gram. */
+  readonly gramMask: number;
+  /** One bit for each place that the hash of a gram in `byGram` leads to. */
+  readonly grams: Uint8Array;
+  /** How far that hash is moved down to find its place. */
+  readonly gramShift: number;
+  /** For each gram, where needles have it, longest first. */
+  readonly byGram: ReadonlyMap<number, readonly Spot[]>;
   /** For each pair of neighbours in a needle that may be escaped, the spots between the two. */
   readonly spots: ReadonlyMap<number, readonly Spot[]>;
   /** For each byte in such a needle, the spots behind it; undefined where there are none. */
   readonly byPrevious: readonly (readonly Spot[] | undefined)[];
+  /** One for each byte that a line break may follow inside a needle. */
+  readonly beforeBreak: Uint8Array;
   /** One bit for each pair in `spots`. */
   readonly spotPairs: Uint8Array;
   readonly escapes: boolean;
@@ -43,6 +51,22 @@ export type Needles = {
 
 /** Shortest needle that can be looked for, in bytes. */
 export const MIN_NEEDLE_BYTES = 2;
+
+/** Bytes by which the search tells that a place is worth a look; two where the shortest needle has no more. */
+const GRAM_BYTES = 3;
+/** Fewest and most bits of a place in the map of grams: small ones stay in the processor's cache. */
+const MIN_MAP_BITS = 13;
+const MAX_MAP_BITS = 20;
+/** Places in the map for each gram, so that few others share one. */
+const MAP_PLACES_FOR_EACH = 16;
+
+/** The bytes at a place, as a number. */
+export const gramAt = (bytes: Uint8Array, at: number, mask: number): number =>
+  (((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)) & mask;
+
+/** Where a gram is in the map. */
+export const placeOf = (gram: number, shift: number): number =>
+  Math.imul(gram, 0x9e3779b1) >>> shift;
 
 const append = <T>(map: Map<number, T[]>, key: number, value: T): void => {
   const there = map.get(key);
@@ -71,42 +95,49 @@ const unique = (needles: readonly Needle[]): readonly Needle[] => {
 };
 
 /**
- * Prepares a search for all needles. As they are, they are found in one pass (Wu and Manber, 1994):
- * a window as long as the shortest needle moves on by as much as its last two bytes allow. Escaped
- * or wrapped ones are found from the first byte in them that is not as it is. Longest first, so
- * that of two needles at one place the longer one is taken.
+ * Prepares a search for all needles. As they are, they are found by their grams: of any stretch as
+ * long as the shortest needle one gram is looked at, and nearly always that says that nothing is
+ * there. Escaped or wrapped ones are found from the first byte in them that is not as it is. Longest
+ * first, so that of two needles at one place the longer one is taken.
  */
 export const prepareNeedles = (needles: readonly Needle[]): Needles => {
   const list = unique(needles);
   const window = list.at(-1)?.find.length ?? MIN_NEEDLE_BYTES;
   if (window < MIN_NEEDLE_BYTES) throw new Error('a needle is too short to look for');
-  const shift = new Uint8Array(65_536).fill(Math.min(window - 1, 255));
+  const gramBytes = Math.min(GRAM_BYTES, window);
+  const gramMask = gramBytes === GRAM_BYTES ? 0xffffff : 0xffff00;
+  const stride = window - gramBytes + 1;
+  const byGram = new Map<number, Spot[]>();
   const byFirst = Array.from({ length: 256 }, (): Needle[] | undefined => undefined);
-  const byPair = new Map<number, Needle[]>();
   const byStart = new Map<number, Needle[]>();
   const startPairs = new Uint8Array(8192);
   const spots = new Map<number, Spot[]>();
   const byPrevious = Array.from({ length: 256 }, (): Spot[] | undefined => undefined);
+  const beforeBreak = new Uint8Array(256);
   const spotPairs = new Uint8Array(8192);
   for (const needle of list) {
     const { find } = needle;
     (byFirst[find[0] ?? 0] ??= []).push(needle);
-    append(byPair, find.readUInt16BE(window - 2), needle);
     append(byStart, find.readUInt16BE(0), needle);
     mark(startPairs, find.readUInt16BE(0));
-    for (let at = 0; at <= window - 2; at += 1) {
-      const pair = find.readUInt16BE(at);
-      shift[pair] = Math.min(shift[pair] ?? 0, window - 2 - at);
-    }
+    for (let index = 0; index < stride; index += 1)
+      append(byGram, gramAt(find, index, gramMask), { needle, index });
     if (!needle.escapes) continue;
     for (let index = 1; index < find.length; index += 1) {
+      const previous = find[index - 1] ?? 0;
       const pair = find.readUInt16BE(index - 1);
       const spot = { needle, index };
       append(spots, pair, spot);
-      (byPrevious[find[index - 1] ?? 0] ??= []).push(spot);
+      (byPrevious[previous] ??= []).push(spot);
+      if (needle.wraps) beforeBreak[previous] = 1;
       mark(spotPairs, pair);
     }
   }
+  const wanted = Math.ceil(Math.log2(byGram.size * MAP_PLACES_FOR_EACH + 1));
+  const mapBits = Math.min(MAX_MAP_BITS, Math.max(MIN_MAP_BITS, wanted));
+  const gramShift = 32 - mapBits;
+  const grams = new Uint8Array(2 ** (mapBits - 3));
+  for (const gram of byGram.keys()) mark(grams, placeOf(gram, gramShift));
   return {
     list,
     byFirst,
@@ -114,10 +145,14 @@ export const prepareNeedles = (needles: readonly Needle[]): Needles => {
     startPairs,
     longestBytes: list[0]?.find.length ?? 0,
     shortestBytes: window,
-    shift,
-    byPair,
+    stride,
+    gramMask,
+    grams,
+    gramShift,
+    byGram,
     spots,
     byPrevious,
+    beforeBreak,
     spotPairs,
     escapes: list.some((needle) => needle.escapes),
     wraps: list.some((needle) => needle.wraps),

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createScrubber } from './scrub.ts';
-import { MAX_PAUSE_BYTES } from './search.ts';
+import { prepareNeedles } from './needles.ts';
+import { createSearch, MAX_PAUSE_BYTES } from './search.ts';
 
 const SECRET = 'sk-real-0123456789/ABCDEFGH+ijklmnop';
 const PLACEHOLDER = 'glovebox-placeholder-of-another-length-0001';
@@ -71,5 +72,59 @@ describe('a search that is told of pauses', () => {
     const text = `a ${SECRET} b`;
     expect(paused(text, [], true)).toHaveLength(text.length);
     expect(paused(text, [], true)).not.toContain(SECRET.slice(0, 8));
+  });
+});
+
+describe('a search for bytes as they are', () => {
+  /** The leftmost, then longest one is taken, place by place. */
+  const replaced = (text: string, words: readonly string[]): string => {
+    let out = '';
+    for (let at = 0; at < text.length;) {
+      const [word] = words
+        .filter((one) => text.startsWith(one, at))
+        .toSorted((a, b) => b.length - a.length);
+      out += word === undefined ? text[at] : `<${String(words.indexOf(word))}>`;
+      at += word?.length ?? 1;
+    }
+    return out;
+  };
+
+  const letters = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
+    fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength, maxLength });
+
+  it.each([2, 3, 4, 9])('finds all that has %i bytes or more, wherever it is cut', (shortest) => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(letters(shortest, shortest + 6), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.oneof(letters(0, 9), fc.nat(5)), { maxLength: 12 }),
+        cuts,
+        (words, parts, at) => {
+          const text = parts
+            .map((part) => (typeof part === 'number' ? (words[part] ?? 'c') : part))
+            .join('');
+          const search = createSearch(
+            prepareNeedles(
+              words.map((word, owner) => ({
+                find: Buffer.from(word),
+                replace: () => Buffer.from(`<${String(owner)}>`),
+                owner,
+                escapes: false,
+                wraps: false,
+              })),
+            ),
+          );
+          const ends = [...at.map((end) => end % (text.length + 1)), text.length];
+          let from = 0;
+          let out = '';
+          for (const end of ends.toSorted((a, b) => a - b)) {
+            out += Buffer.concat(search.push(Buffer.from(text.slice(from, end))).out).toString();
+            from = end;
+          }
+          out += Buffer.concat(search.end().out).toString();
+          expect(out).toBe(replaced(text, words));
+        },
+      ),
+      { seed: 43, numRuns: 3000 },
+    );
   });
 });

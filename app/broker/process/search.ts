@@ -1,5 +1,5 @@
 import { findIrregular, isAt, type Found } from './irregular.ts';
-import { isMarked, type Needles } from './needles.ts';
+import { gramAt, isMarked, placeOf, type Needles } from './needles.ts';
 
 /** Something that was found. */
 export type Hit = {
@@ -35,23 +35,17 @@ export const MAX_PAUSE_BYTES = 4;
 
 /** Needles that stand in the data as they are. */
 const findPlain = (needles: Needles, data: Buffer, found: Found[]): void => {
-  const { shortestBytes, shift, byPair } = needles;
-  const last = data.length - shortestBytes;
-  let at = 0;
-  while (at <= last) {
-    const end = at + shortestBytes - 2;
-    const pair = ((data[end] ?? 0) << 8) | (data[end + 1] ?? 0);
-    const move = shift[pair] ?? 0;
-    if (move > 0) {
-      at += move;
-      continue;
+  const { shortestBytes, stride, gramMask, grams, gramShift, byGram } = needles;
+  const last = data.length - shortestBytes + stride - 1;
+  for (let at = 0; at <= last; at += stride) {
+    const gram = gramAt(data, at, gramMask);
+    if (!isMarked(grams, placeOf(gram, gramShift))) continue;
+    for (const { needle, index } of byGram.get(gram) ?? []) {
+      const start = at - index;
+      const end = start + needle.find.length;
+      if (end <= data.length && isAt(needle.find, data, start, needle.find.length))
+        found.push({ type: 'whole', start, end, needle });
     }
-    for (const needle of byPair.get(pair) ?? []) {
-      const stop = at + needle.find.length;
-      if (stop <= data.length && isAt(needle.find, data, at, needle.find.length))
-        found.push({ type: 'whole', start: at, end: stop, needle });
-    }
-    at += 1;
   }
 };
 
