@@ -29,7 +29,10 @@ export default {
       name: 'policy-is-pure',
       severity: 'error',
       from: { path: '^app/policy', pathNot: '\\.test\\.ts$' },
-      to: { pathNot: '^(app/kit|app/contract|app/policy|node_modules/(zod|yaml))' },
+      to: {
+        pathNot:
+          '^(app/kit|app/contract|app/policy|^app/broker/authority\\.ts|node_modules/(zod|yaml|@peculiar|reflect-metadata))',
+      },
     },
     {
       name: 'rooms-meet-in-session-and-host',
@@ -47,7 +50,7 @@ export default {
       severity: 'error',
       from: { path: '^app/(broker/process/|broker/orders\\.ts)', pathNot: '\\.test\\.ts$' },
       to: {
-        path: '(^app/(contract|policy)/index\\.ts|^app/broker/protocol\\.ts|node_modules/(zod|yaml))',
+        path: '(^app/(contract|policy)/index\\.ts|^app/broker/protocol\\.ts|^app/broker/authority\\.ts|node_modules/(zod|yaml|@peculiar|reflect-metadata))',
         dependencyTypesNot: ['type-only'],
       },
     },

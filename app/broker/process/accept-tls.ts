@@ -62,7 +62,7 @@ export const createAcceptTls =
         `The TLS handshake from inside failed (${why}).`,
         'The program may not trust the session’s authority.',
       );
-    const secureContext = await leaves.contextFor(shown);
+    const secureContext = leaves.contextFor(shown);
     if (carrier.destroyed) return failed('closed');
     return new Promise((resolve) => {
       const tls = new TLSSocket(carrier, {

@@ -101,7 +101,7 @@ export const runBroker = async (
       return true;
     },
   });
-  const leaves = await createLeafCache(spec.authority, clock.now);
+  const leaves = createLeafCache(spec.authority, clock.now);
   const policy = spec.network;
   const native = createNativeSockets();
   const wires = createWires({

@@ -1,10 +1,11 @@
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kit/index.ts';
 import { fieldOf, lowerName } from './field-name.ts';
 import type { AnswerHead, Caller } from './http-call.ts';
 import type { HeaderPairs } from './inject.ts';
+import { STATUS_CODES } from './node-http.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
 import { pairsOf } from './request-head.ts';
 

@@ -1,87 +1,39 @@
-import 'reflect-metadata';
-import { isIP } from 'node:net';
+import { generateKeyPairSync } from 'node:crypto';
 import { createSecureContext, DEFAULT_CIPHERS, type SecureContext } from 'node:tls';
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
 import type { CanonicalHost } from '../../policy/index.ts';
-import { BACKDATE_MS, KEY_ALGORITHM, randomSerial } from '../authority.ts';
+import { DAY_MS, LEAF_DAYS, readLeafIssuer, writeLeaf } from './leaf-certificate.ts';
 
 /** Most leaf certificates kept; the one used longest ago goes first. */
 export const MAX_LEAVES = 512;
-/** How long a leaf is valid, in days. A session that lives longer gets new ones. */
-export const LEAF_DAYS = 7;
 const INSIDE_CIPHERS = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`;
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Certificates for the hosts that the sandbox asks for, minted by the session's authority on first use. */
 export type LeafCache = {
-  readonly contextFor: (host: CanonicalHost) => Promise<SecureContext>;
+  readonly contextFor: (host: CanonicalHost) => SecureContext;
   readonly size: () => number;
 };
 
-export const createLeafCache = async (
+export const createLeafCache = (
   authority: { readonly certificatePem: string; readonly privateKeyPem: string },
   now: () => number,
   maxLeaves: number = MAX_LEAVES,
-): Promise<LeafCache> => {
-  const issuer = new X509Certificate(authority.certificatePem);
-  const signingKey = await crypto.subtle.importKey(
-    'pkcs8',
-    PemConverter.decodeFirst(authority.privateKeyPem),
-    KEY_ALGORITHM,
-    false,
-    ['sign'],
-  );
-  const authorityKey = await AuthorityKeyIdentifierExtension.create(
-    await issuer.publicKey.export(),
-  );
+): LeafCache => {
+  const issuer = readLeafIssuer(authority);
   // One key for all leaves of this process: it proves nothing to anyone but this session's sandbox.
-  const leafKeys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ['sign', 'verify']);
-  const keyPem = PemConverter.encode(
-    await crypto.subtle.exportKey('pkcs8', leafKeys.privateKey),
-    'PRIVATE KEY',
-  );
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const publicKey = keys.publicKey.export({ type: 'spki', format: 'der' });
+  const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' });
 
-  const mint = async (host: CanonicalHost): Promise<SecureContext> => {
-    const address = isIP(host) !== 0;
-    const certificate = await X509CertificateGenerator.create({
-      serialNumber: randomSerial(),
-      // The name stands in the SAN alone: a common name is cut at 64 characters and read by nobody.
-      subject: 'CN=Glovebox',
-      issuer: issuer.subject,
-      notBefore: new Date(now() - BACKDATE_MS),
-      notAfter: new Date(now() + LEAF_DAYS * DAY_MS),
-      publicKey: leafKeys.publicKey,
-      signingKey,
-      signingAlgorithm: KEY_ALGORITHM,
-      extensions: [
-        new BasicConstraintsExtension(false, undefined, true),
-        new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-        new SubjectAlternativeNameExtension([{ type: address ? 'ip' : 'dns', value: host }]),
-        authorityKey,
-      ],
-    });
-    return createSecureContext({
-      key: keyPem,
-      cert: `${certificate.toString('pem')}\n${authority.certificatePem}`,
+  const mint = (host: CanonicalHost): SecureContext =>
+    createSecureContext({
+      key,
+      cert: `${writeLeaf(issuer, publicKey, host, now())}${authority.certificatePem}`,
       minVersion: 'TLSv1.2',
       // Both ends are on one machine: the cheapest of the strong ones first.
       ciphers: INSIDE_CIPHERS,
     });
-  };
 
-  const leaves = new Map<CanonicalHost, { made: number; context: Promise<SecureContext> }>();
+  const leaves = new Map<CanonicalHost, { made: number; context: SecureContext }>();
   return {
     contextFor: (host) => {
       const known = leaves.get(host);
@@ -92,7 +44,6 @@ export const createLeafCache = async (
       }
       const context = mint(host);
       leaves.set(host, { made: now(), context });
-      context.catch(() => leaves.delete(host));
       for (const oldest of leaves.keys()) {
         if (leaves.size <= maxLeaves) break;
         leaves.delete(oldest);

@@ -1,4 +1,4 @@
-import { createServer, ServerResponse, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { failure, ok, type Clock } from '../../kit/index.ts';
@@ -8,6 +8,7 @@ import { http1Caller, KEEP_ALIVE_MS, sendRefusal, tellMalformed } from './caller
 import { forward, type ForwardDeps, type Outgoing } from './forward.ts';
 import { requestFacts, type Approach, type JudgeRequest } from './judge-request.ts';
 import { refusalMessage, refusalStatus, refusalVerdict, type Refusal } from './refuse.ts';
+import { createServer, ServerResponse } from './node-http.ts';
 import { MAX_HEADER_BYTES, pairsOf, readRequestHead } from './request-head.ts';
 import { readUpgrade, type Upgrade } from './upgrade.ts';
 import type { UpstreamPool } from './upstream-pool.ts';

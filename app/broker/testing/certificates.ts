@@ -5,7 +5,8 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { KEY_ALGORITHM, randomSerial } from '../authority.ts';
+import { KEY_ALGORITHM } from '../authority.ts';
+import { randomSerial } from '../certificate.ts';
 
 /** A private authority for upstream stand-ins. */
 export type TestAuthority = {

@@ -1,8 +1,6 @@
-import 'reflect-metadata';
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket, type SecureContext } from 'node:tls';
-import { X509Certificate } from '@peculiar/x509';
 import { fail, failure, ok, type Clock, type Result } from '../../../kit/index.ts';
 import type { CanonicalHost } from '../../../policy/index.ts';
 import { startTls, tlsFailure, type Dial, type DialFailure } from '../dial.ts';
@@ -22,6 +20,7 @@ import {
 import { sslRequest, startupMessage, type StartupParameter } from './postgres-startup.ts';
 import { readFirst } from './read-first.ts';
 import { createScramClient, SCRAM, SCRAM_PLUS, type ScramClient } from './scram.ts';
+import { serverEndPoint } from './server-end-point.ts';
 
 /** How long a server may take over each message of a login, in milliseconds. */
 export const SERVER_MESSAGE_MS = 30_000;
@@ -63,18 +62,6 @@ export type PostgresUpstream = {
     parameters: readonly StartupParameter[],
     password: string,
   ) => Promise<Result<LoggedIn, LoginFailure>>;
-};
-
-/** The hash that ties a login to the server's certificate (RFC 5929 4.1): its own, or SHA-256 for the broken ones. */
-export const serverEndPoint = (certificate: Buffer): Buffer | undefined => {
-  const { signatureAlgorithm } = new X509Certificate(new Uint8Array(certificate));
-  const { hash } = signatureAlgorithm as { readonly hash?: { readonly name: string } };
-  if (hash === undefined) return undefined;
-  const name = hash.name.toLowerCase().replace('-', '');
-  const chosen = name === 'md5' || name === 'sha1' ? 'sha256' : name;
-  return ['sha256', 'sha384', 'sha512'].includes(chosen)
-    ? createHash(chosen).update(certificate).digest()
-    : undefined;
 };
 
 /** MD5 authentication as PostgreSQL has it: md5(md5(password + user) + salt). */

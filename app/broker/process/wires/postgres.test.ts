@@ -14,14 +14,10 @@ import {
   type PostgresMessage,
 } from './postgres-message.ts';
 import { readStartup } from './postgres-startup.ts';
-import {
-  createPostgresUpstream,
-  MAX_GREETING_BYTES,
-  md5Password,
-  serverEndPoint,
-} from './postgres-upstream.ts';
+import { createPostgresUpstream, MAX_GREETING_BYTES, md5Password } from './postgres-upstream.ts';
 import { readFirst } from './read-first.ts';
 import { createScramServer, SCRAM, SCRAM_PLUS } from './scram.ts';
+import { serverEndPoint } from './server-end-point.ts';
 
 const HOST = 'db.test' as CanonicalHost;
 const PASSWORD = 'the real password of the role';

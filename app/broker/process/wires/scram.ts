@@ -1,5 +1,4 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
-import { promisify } from 'node:util';
 
 /** The two mechanisms spoken (RFC 7677, RFC 5802 6). */
 export const SCRAM = 'SCRAM-SHA-256';
@@ -16,7 +15,12 @@ export const OWN_ITERATIONS = 4096;
 const NONCE_BYTES = 18;
 const HASH_BYTES = 32;
 
-const derive = promisify(pbkdf2);
+const saltedPassword = (password: string, salt: Buffer, iterations: number): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    pbkdf2(password, salt, iterations, HASH_BYTES, 'sha256', (failed, key) =>
+      failed === null ? resolve(key) : reject(failed),
+    );
+  });
 const hmac = (key: Buffer, text: Buffer | string): Buffer =>
   createHmac('sha256', key).update(text).digest();
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
@@ -34,9 +38,6 @@ const value = (part: string | undefined, name: string): string | undefined =>
 
 /** Printable ASCII without the comma (RFC 5802 7). */
 const NONCE = /^[\x21-\x2b\x2d-\x7e]{8,512}$/;
-
-const saltedPassword = (password: string, salt: Buffer, iterations: number): Promise<Buffer> =>
-  derive(password, salt, iterations, HASH_BYTES, 'sha256');
 
 const newNonce = (): string => randomBytes(NONCE_BYTES).toString('base64');
 

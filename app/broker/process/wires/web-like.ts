@@ -1,4 +1,4 @@
-import { METHODS } from 'node:http';
+import { METHODS } from '../node-http.ts';
 
 const TLS_HANDSHAKE = 22;
 const LF = 10;
