@@ -115,7 +115,7 @@ export default {
       'Sockets and TLS belong to the broker.',
       '^(node:)?(tls|http2)$',
       // The engine reads the list of public authorities, to tell this machine's own from them.
-      '^(app/broker/|sandbox-images/gateway/|app/engine/host-authorities\\.ts$)',
+      '^(app/broker/|app/engine/host-authorities\\.ts$)',
     ),
   ],
   options: {

@@ -1,12 +1,5 @@
 import { openSync, readdirSync, readlinkSync } from 'node:fs';
-import {
-  connect,
-  createServer,
-  createConnection,
-  type AddressInfo,
-  type Server,
-  type Socket,
-} from 'node:net';
+import { connect, createServer, createConnection, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { forkProcess, type SpawnedProcess } from './index.ts';
@@ -14,8 +7,15 @@ import { MAX_CONNECTIONS } from './process/capture.ts';
 import { MAX_HANDOVERS } from './process/handover.ts';
 import { CLOSE_LINGER_MS } from './process/serve-http1.ts';
 import { createTestAuthority } from './testing/certificates.ts';
+import { datagramHead } from './testing/datagram-head.ts';
 import { handOver } from './testing/hand-over.ts';
-import { connectLink, connectRelay, descriptorOfHandle, HELLO } from './testing/relay.ts';
+import {
+  bindOnLoopback,
+  connectLink,
+  connectRelay,
+  descriptorOfHandle,
+  listenOnLoopback,
+} from './testing/relay.ts';
 import { createRig, listenPlain, type Rig, type Upstream } from './testing/setup.ts';
 
 /** More than a program's socket takes unread, and less than that and the broker's together. */
@@ -33,13 +33,7 @@ const ending = (socket: Socket): Promise<{ bytes: number; how: string }> =>
     socket.resume();
   });
 
-const listen = async (): Promise<Server> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
-};
-
-describe('what a relay hands over', () => {
+describe('what a gateway hands over', () => {
   let rig: Rig;
   let upstream: Upstream;
   const children: SpawnedProcess[] = [];
@@ -90,46 +84,85 @@ describe('what a relay hands over', () => {
     await upstream.close();
   });
 
-  const server = async (): Promise<number> => {
-    const listening = await listen();
-    cleanups.push(() => listening.close());
-    return descriptorOfHandle(listening);
+  /** A socket to hand over: its descriptor, and what it is called. */
+  type Handed = { readonly fd: number; readonly kind: string };
+  const handed = (kind: string, fd: number, close: () => unknown): Handed => {
+    cleanups.push(close);
+    return { fd, kind };
   };
-  const connected = async (): Promise<number> => {
-    const listening = await listen();
+  const server = (kind: string, host?: string) => async (): Promise<Handed> => {
+    const listening = await listenOnLoopback(host);
+    return handed(kind, descriptorOfHandle(listening), () => listening.close());
+  };
+  const queue = (kind: string, host?: string) => async (): Promise<Handed> => {
+    const bound = await bindOnLoopback(host);
+    return handed(kind, descriptorOfHandle(bound), () => bound.close());
+  };
+  const connected = async (): Promise<Handed> => {
+    const listening = await listenOnLoopback();
     const socket = connect((listening.address() as AddressInfo).port, '127.0.0.1');
     await new Promise((resolve) => socket.once('connect', resolve));
-    cleanups.push(() => {
-      socket.destroy();
-      listening.close();
-    });
-    return descriptorOfHandle(socket);
+    cleanups.push(() => listening.close());
+    return handed('c', descriptorOfHandle(socket), () => socket.destroy());
   };
-  const unix = async (): Promise<number> => {
+  const unix = async (): Promise<Handed> => {
     const listening = createServer();
     const path = join(rig.folder, `u${String(cleanups.length)}.sock`);
     await new Promise<void>((resolve) => listening.listen(path, resolve));
-    cleanups.push(() => listening.close());
-    return descriptorOfHandle(listening);
+    return handed('c', descriptorOfHandle(listening), () => listening.close());
   };
-  const file = (): Promise<number> => Promise.resolve(openSync('/dev/null', 'r'));
+  const file = (): Promise<Handed> =>
+    Promise.resolve({ fd: openSync('/dev/null', 'r'), kind: 'd' });
+  const ipv4 = [server('c'), queue('d'), server('t')];
+  const ipv6 = [server('c', '::1'), queue('d', '::1'), server('t', '::1')];
 
   it.each([
     ['a file', [file]],
-    ['a connection', [connected]],
-    ['a Unix socket', [unix]],
-    ['a file beside a listening socket', [server, file]],
-    ['two sockets of one family', [server, server]],
-    ['more than there are families', [server, server, server, server]],
+    ['no socket for datagrams', [server('c'), server('t')]],
+    ['a connection', [connected, queue('d'), server('t')]],
+    ['a Unix socket', [unix, queue('d'), server('t')]],
+    ['a file beside listening sockets', [server('c'), file, server('t')]],
+    ['a listening socket for datagrams', [server('c'), server('d'), server('t')]],
+    ['a socket for datagrams where connections come', [queue('c'), queue('d'), server('t')]],
+    ['something it has no word for', [...ipv4, server('x')]],
+    ['two sockets of one family', [...ipv4, server('c')]],
+    ['a family that is not whole', [...ipv4, server('c', '::1')]],
+    ['IPv6 alone', ipv6],
+    ['bound to all addresses', [server('c', '0.0.0.0'), queue('d'), server('t')]],
+    ['bound to all addresses for datagrams', [server('c'), queue('d', '0.0.0.0'), server('t')]],
+    ['more than there may be', [...ipv4, ...ipv6, server('c')]],
   ])('takes nothing where it is %s, and keeps none of it', async (_what, makers) => {
-    const link = await connectLink(rig.folder);
     const before = descriptors().length;
     const owned = await Promise.all(makers.map((make) => make()));
-    const carrier = await handOver(rig.folder, owned);
-    expect((await link.post('/hello', 'application/json', HELLO)).status).toBe(400);
+    const kinds = Buffer.from(owned.map(({ kind }) => kind).join(''));
+    const carrier = await handOver(
+      rig.folder,
+      owned.map(({ fd }) => fd),
+      kinds,
+    );
+    const link = await connectLink(rig.folder);
+    await new Promise((resolve) => {
+      link.once('close', resolve).resume();
+    });
     await settled(before);
+    expect(descriptors().length).toBeLessThanOrEqual(before);
     carrier.destroy();
-    link.close();
+  });
+
+  it('takes both families', async () => {
+    const owned = await Promise.all([...ipv4, ...ipv6].map((make) => make()));
+    const before = rig.events.length;
+    await handOver(
+      rig.folder,
+      owned.map(({ fd }) => fd),
+      Buffer.from('cdtcdt'),
+    );
+    const link = await connectLink(rig.folder);
+    for (const cleanup of cleanups.splice(0)) cleanup();
+    link.write(datagramHead([127, 0, 0, 1], [8, 8, 8, 8], 443, 1));
+    await rig.until(() => rig.events.length > before, 'the record');
+    expect(link.destroyed).toBe(false);
+    link.destroy();
   });
 
   it('takes nothing from messages without descriptors, and holds few at once', async () => {
@@ -137,7 +170,7 @@ describe('what a relay hands over', () => {
     const carriers = await Promise.all([
       handOver(rig.folder, [], Buffer.from('hello')),
       handOver(rig.folder, [], Buffer.alloc(60_000)),
-      handOver(rig.folder, [await server()], Buffer.from('two bytes')),
+      handOver(rig.folder, [(await server('c')()).fd], Buffer.from('two bytes')),
     ]);
     for (let at = 0; at < MAX_HANDOVERS * 3; at += 1) {
       carriers.push(createConnection(join(rig.folder, 'handover.sock')).on('error', () => 0));
@@ -145,14 +178,12 @@ describe('what a relay hands over', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(descriptors().length).toBeLessThanOrEqual(before + MAX_HANDOVERS);
     for (const carrier of carriers) carrier.destroy();
-    // A second greeting on a link that captures already changes nothing.
-    expect((await rig.relay.post('/hello', 'application/json', HELLO)).status).toBe(400);
     const relay = await connectRelay(rig.folder);
     relay.close();
     await settled(before);
   });
 
-  it('keeps no descriptor of a thousand connections, nor of a relay that is gone', async () => {
+  it('keeps no descriptor of a thousand connections, nor of a gateway that is gone', async () => {
     const before = descriptors().length;
     const relay = await connectRelay(rig.folder);
     const to = `${await relay.addressOf('api.test')}:80`;

@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestAuthority } from './testing/certificates.ts';
+import { HEAD_BYTES } from './process/datagram-head.ts';
+import { datagramHead } from './testing/datagram-head.ts';
 import { dnsQuery } from './testing/relay.ts';
 import { startResolver, type TestResolver } from './testing/resolver.ts';
 import { createRig, listenTls, requestOn, type Rig, type Upstream } from './testing/setup.ts';
@@ -14,9 +16,6 @@ const PRIVATE: Readonly<Record<string, string>> = {
   'multicast.test': '224.0.0.1',
   'zone.test': '198.18.0.9',
 };
-
-const send = (rig: Rig, path: string, value: unknown) =>
-  rig.relay.post(path, 'application/json', Buffer.from(JSON.stringify(value)));
 
 describe('what is refused', () => {
   let rig: Rig;
@@ -286,21 +285,28 @@ describe('what is refused', () => {
   });
 
   it('records UDP, loops and nothing malformed', async () => {
-    const report = {
-      family: 4,
-      source: '10.0.0.2:5000',
-      destination: '8.8.8.8:443',
-      bytes: 12,
-      count: 2,
-    };
-    expect((await send(rig, '/udp', report)).status).toBe(200);
+    const v6 = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    const heads = Buffer.concat([
+      Buffer.alloc(HEAD_BYTES, 0x45),
+      datagramHead([10, 0, 0, 2], [8, 8, 8, 8], 443, 12),
+      datagramHead([10, 0, 0, 2], [8, 8, 8, 8], 443, 10),
+      datagramHead(v6, v6, 53_000, 1),
+    ]);
+    // In pieces that end nowhere in particular.
+    for (let at = 0; at < heads.length; at += 33) {
+      rig.relay.link.write(heads.subarray(at, at + 33));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     await new Promise((resolve) => {
       // Without a note of the relay's, it went where it arrived.
       connect(rig.relay.port, '127.0.0.1').on('error', resolve);
     });
-    expect((await send(rig, '/udp', { ...report, more: 1 })).status).toBe(400);
-    expect((await send(rig, '/udp', 'x'.repeat(10_000))).status).toBe(400);
-    expect((await send(rig, '/other', {})).status).toBe(404);
+    const udp = () => rig.events.filter((one) => one.kind === 'egress' && one.scheme === 'udp');
+    await rig.until(() => udp().length >= 2, 'the datagrams');
+    expect(udp()).toMatchObject([
+      { host: '8.8.8.8', port: 443, bytesOut: 22, code: 'egress.udp', verdict: 'denied' },
+      { host: '2001:db8::1', port: 53_000, bytesOut: 1, code: 'egress.udp' },
+    ]);
     for (const code of ['egress.udp', 'egress.loop']) {
       await rig.until(
         () => rig.events.some((event) => event.kind === 'egress' && event.code === code),
@@ -314,20 +320,13 @@ describe('what is refused', () => {
     expect(address).toMatch(/^198\.1[89]\./);
     expect(await rig.relay.addressOf('good.test')).toBe(address);
     const ask = async (name: string, type: number) => {
-      const { body } = await rig.relay.post(
-        '/dns-query',
-        'application/dns-message',
-        dnsQuery(name, type),
-      );
+      const body = await rig.relay.ask(dnsQuery(name, type));
       return [(body[3] ?? 0) & 15, body.readUInt16BE(6)];
     };
     expect(await ask('good.test', 28)).toEqual([0, 0]);
     expect(await ask('good.test', 65)).toEqual([0, 0]);
     expect(await ask('secret-data.evil.test', 16)).toEqual([5, 0]);
     expect(await ask('1.2.3.4', 1)).toEqual([3, 0]);
-    expect(
-      (await rig.relay.post('/dns-query', 'application/dns-message', Buffer.alloc(5))).status,
-    ).toBe(200);
     expect(resolver.asked).not.toContain('secret-data.evil.test');
     await rig.until(
       () =>

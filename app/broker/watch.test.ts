@@ -336,7 +336,7 @@ describe('a broker that watches', () => {
     const token = (VALUES[1] ?? '').toLowerCase();
     const half = Math.ceil(token.length / 2);
     const ask = async (name: string, type: number): Promise<void> => {
-      await rig.relay.post('/dns-query', 'application/dns-message', dnsQuery(name, type));
+      await rig.relay.ask(dnsQuery(name, type));
     };
     const before = rig.events.length;
     await ask(`${token}.text.test`, 16);

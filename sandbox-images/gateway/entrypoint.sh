@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the trap, then gives every power away before a byte of the sandbox is read. See enter.c.
-# Nothing here is undone on failure: without the relay the namespace leads nowhere.
+# Builds the trap, then gives every power away before a byte of the sandbox is read. See src/gateway.h.
+# Nothing here is undone on failure: without the gateway's program the namespace leads nowhere.
 set -eu
 
 : "${GLOVEBOX_UID:?the gateway needs GLOVEBOX_UID}" "${GLOVEBOX_GID:?the gateway needs GLOVEBOX_GID}"
@@ -14,5 +14,4 @@ if [ "$(cat /proc/sys/net/ipv6/conf/lo/disable_ipv6 2>/dev/null || echo 1)" = 0 
 fi
 nft -f /opt/glovebox/capture.nft
 
-exec /opt/glovebox/enter "$GLOVEBOX_UID" "$GLOVEBOX_GID" \
-  /usr/local/bin/node /opt/glovebox/relay/main.js
+exec /opt/glovebox/gateway "$GLOVEBOX_UID" "$GLOVEBOX_GID"

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDestinationOf } from '../../app/broker/process/captured-socket.ts';
 import type { Exchanges } from '../../app/broker/process/exchange.ts';
+import { MAX_QUERIES_PER_SECOND } from '../../app/broker/process/dns-sockets.ts';
 import { createLink, type Link } from '../../app/broker/process/link.ts';
 import { createNativeSockets } from '../../app/broker/process/native-sockets.ts';
 import { systemClock } from '../../app/kit/index.ts';
@@ -118,7 +119,8 @@ const listen = async (): Promise<void> => {
       close: () => undefined,
     },
     dns: {
-      answer: (query) => {
+      answer: (query, whose) => {
+        void whose?.();
         seen.push({ kind: 'dns', source, to: '', facts: { query: query.toString('hex') } });
         return dnsAnswer(query);
       },
@@ -132,7 +134,7 @@ const listen = async (): Promise<void> => {
 const linked = (): Promise<void> =>
   vi.waitFor(
     () => {
-      if (links === 0) throw new Error('the relay is not linked');
+      if (links === 0) throw new Error('the gateway is not linked');
     },
     { timeout: 20_000 },
   );
@@ -197,6 +199,15 @@ describe('the gateway', () => {
     expect(stdout).toMatch(new RegExp(`^Uid:\\s+${uid}\\s+${uid}\\s+${uid}\\s+${uid}$`, 'm'));
     expect(stdout).toMatch(new RegExp(`^Gid:\\s+${gid}\\s+${gid}\\s+${gid}\\s+${gid}$`, 'm'));
     expect(stdout).toMatch(/^Groups:\s*$/m);
+  });
+
+  it('is one small program once the trap is built', async () => {
+    const { stdout } = await rig.run(
+      gateway,
+      String.raw`grep VmRSS /proc/1/status; tr '\0' ' ' < /proc/1/cmdline`,
+    );
+    expect(Number(/VmRSS:\s+(\d+) kB/.exec(stdout)?.[1])).toBeLessThan(2048);
+    expect(stdout).toMatch(/^\/opt\/glovebox\/gateway \d+ \d+ $/m);
   });
 
   it('has no device but lo and no route out of it', async () => {
@@ -280,6 +291,44 @@ b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b"in", ("127.0.0.
       setTimeout(resolve, 1200);
     });
     expect(reports()).toHaveLength(2);
+  });
+
+  it('records a datagram whose header is as long as it gets', async () => {
+    const before = seen.length;
+    await python(`
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([1] * 40)); s.sendto(b"hello", ("203.0.113.8", 443))`);
+    const reports = () => seen.slice(before).filter(({ kind }) => kind === 'refused');
+    await expect.poll(reports, { timeout: 5000 }).toHaveLength(1);
+    expect(reports()).toMatchObject([{ facts: { host: '203.0.113.8', port: 443, bytesOut: 5 } }]);
+  });
+
+  it('serves others through a flood of questions', async () => {
+    const began = seen.length;
+    expect(
+      await python(`
+import threading
+q = bytes.fromhex("${QUERY}"); stop = False
+def flood():
+  s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("192.0.2.53", 53)); s.setblocking(False)
+  while not stop:
+    try: s.send(q)
+    except OSError: pass
+threads = [threading.Thread(target=flood) for i in range(2)]
+for t in threads: t.start()
+time.sleep(0.5); began = time.perf_counter()
+answers = [tcp("192.0.2.9", 80) for i in range(20)]
+took = time.perf_counter() - began; stop = True
+for t in threads: t.join()
+print(all(a.startswith(b"hello") for a in answers), took < 10)`),
+    ).toBe('True True');
+    const asked = seen.slice(began).filter(({ kind }) => kind === 'dns').length;
+    // A few seconds at most, and no more than the cap in each.
+    expect(asked).toBeLessThan(MAX_QUERIES_PER_SECOND * 13);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1100);
+    });
+    expect(await python('print(socket.gethostbyname("example.com"))')).toBe('198.18.0.1');
   });
 
   it('folds a flood of datagrams and goes on', async () => {
@@ -374,16 +423,18 @@ print(time.perf_counter() - began)`),
     expect(
       await python(`
 began = time.perf_counter()
-print(tcp("192.0.2.9", 80), udp("192.0.2.53", 53, bytes.fromhex("${QUERY}")))
+print(tcp("192.0.2.9", 80), udp("192.0.2.53", 53, bytes.fromhex("${QUERY}")), tcp("192.0.2.53", 53))
+try: socket.getaddrinfo("example.com", 443)
+except socket.gaierror as e: print(e.errno == socket.EAI_AGAIN)
 assert time.perf_counter() - began < 1`),
-    ).toBe('ConnectionRefusedError 123481020000000000000000');
+    ).toBe('ConnectionRefusedError ConnectionRefusedError ConnectionRefusedError\nTrue');
     links = 0;
     await listen();
     await linked();
     expect(await python('print(tcp("192.0.2.9", 80))')).toContain('hello');
   });
 
-  it('leaves no way out when the relay is gone', async () => {
+  it('leaves no way out when the gateway is gone', async () => {
     await promisify(execFile)('docker', ['kill', gateway]);
     expect(
       await python(`

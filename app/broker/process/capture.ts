@@ -6,14 +6,12 @@ import {
   boundInCrowd,
   breakUnlessEnded,
   halfClosedFor,
-  listeningFamily,
-  prepareListening,
   type DestinationOf,
   type Family,
 } from './captured-socket.ts';
 import { endpointOf, type Endpoint } from './endpoint.ts';
 import type { Exchanges } from './exchange.ts';
-import { closeDescriptors } from './handover.ts';
+import type { HandedSocket } from './handed-sockets.ts';
 import { flowOf } from './identify.ts';
 import type { Intercept } from './intercept.ts';
 import type { NativeSockets } from './native-sockets.ts';
@@ -36,7 +34,7 @@ export type CaptureDeps = {
   readonly identify: (flow: Flow) => Promise<Program | undefined>;
 };
 
-/** The sandbox's connections, as long as its relay is there. */
+/** The sandbox's connections, as long as its gateway is there. */
 export type Capture = {
   /** Stops taking connections and breaks those that are there. */
   readonly close: () => void;
@@ -46,27 +44,15 @@ const isSame = (one: Endpoint, other: Endpoint | undefined): boolean =>
   one.address === other?.address && one.port === other.port;
 
 /**
- * Accepts the sandbox's connections from the listening sockets that a relay handed over: they live in the
- * sandbox's network, and both ends of each connection are read from the kernel, whatever the relay says.
- * Owns the descriptors; undefined, and all of them closed, where one is anything but a listening TCP socket
- * of a family of its own.
+ * Accepts the sandbox's connections from the listening sockets that a gateway handed over, which it owns: they
+ * live in the sandbox's network, and both ends of each connection are read from the kernel.
  */
 export const openCapture = (
   deps: CaptureDeps,
-  descriptors: readonly number[],
+  listening: readonly HandedSocket[],
   onFailure: () => void,
-): Capture | undefined => {
+): Capture => {
   const { native } = deps;
-  const families = descriptors.map((fd) => listeningFamily(native, fd));
-  const fits =
-    descriptors.length > 0 &&
-    !families.includes(undefined) &&
-    new Set(families).size === families.length &&
-    descriptors.every((fd) => prepareListening(native, fd));
-  if (!fits) {
-    closeDescriptors(descriptors);
-    return undefined;
-  }
   const sockets = new Set<Socket>();
 
   const refuse = (
@@ -129,7 +115,7 @@ export const openCapture = (
     });
   };
 
-  const listen = (fd: number, family: Family): Server => {
+  const listen = ({ fd, family }: HandedSocket): Server => {
     const options = { allowHalfOpen: true, noDelay: true };
     const server = createServer(options, (socket) => onConnection(socket, family));
     server.on('error', onFailure);
@@ -137,7 +123,7 @@ export const openCapture = (
     server.listen({ fd, exclusive: true }, MAX_BACKLOG);
     return server;
   };
-  const servers = descriptors.map((fd, at) => listen(fd, families[at] ?? 4));
+  const servers = listening.map(listen);
   let cancelSweep: () => void;
   const sweepLater = (): void => {
     cancelSweep = deps.clock.after(SWEEP_EVERY_MS, () => {

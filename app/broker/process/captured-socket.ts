@@ -5,6 +5,7 @@ import type { NativeSockets } from './native-sockets.ts';
 
 /** sys/socket.h, netinet/in.h, netinet/tcp.h */
 const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
 const SO_TYPE = 3;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
@@ -14,6 +15,7 @@ const SO_PROTOCOL = 38;
 const SO_DOMAIN = 39;
 const IPPROTO_IP = 0;
 const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 const IPPROTO_IPV6 = 41;
 const TCP_INFO = 11;
 /** struct tcp_info: the state, and how long ago data was last sent and received, in milliseconds. */
@@ -23,6 +25,7 @@ const INFO_LAST_RECEIVED = 52;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 /** The option by which netfilter tells a redirected connection's first destination, of both families. */
 const SO_ORIGINAL_DST = 80;
 /** States in which our side of a connection has been ended (include/net/tcp_states.h). */
@@ -64,31 +67,55 @@ const LINGERS = Buffer.concat([int(0), int(0)]);
 const breakOnClose = (native: NativeSockets, fd: number): boolean =>
   native.setOption(fd, SOL_SOCKET, SO_LINGER, RESETS);
 
-/** The family of a listening TCP socket; undefined for every other descriptor. */
-export const listeningFamily = (native: NativeSockets, fd: number): Family | undefined => {
-  const read = (name: number): number | undefined => {
-    const value = native.option(fd, SOL_SOCKET, name, 4);
-    return value?.length === 4 ? value.readInt32LE() : undefined;
-  };
-  if (read(SO_TYPE) !== SOCK_STREAM || read(SO_PROTOCOL) !== IPPROTO_TCP) return undefined;
-  if (read(SO_ACCEPTCONN) !== 1) return undefined;
-  const domain = read(SO_DOMAIN);
+const factOf = (native: NativeSockets, fd: number, name: number): number | undefined => {
+  const value = native.option(fd, SOL_SOCKET, name, 4);
+  return value?.length === 4 ? value.readInt32LE() : undefined;
+};
+
+const familyOf = (
+  native: NativeSockets,
+  fd: number,
+  type: number,
+  protocol: number,
+): Family | undefined => {
+  if (factOf(native, fd, SO_TYPE) !== type) return undefined;
+  if (factOf(native, fd, SO_PROTOCOL) !== protocol) return undefined;
+  const domain = factOf(native, fd, SO_DOMAIN);
   if (domain === AF_INET) return 4;
   return domain === AF_INET6 ? 6 : undefined;
 };
 
+/** The family of a listening TCP socket; undefined for every other descriptor. */
+export const listeningFamily = (native: NativeSockets, fd: number): Family | undefined =>
+  factOf(native, fd, SO_ACCEPTCONN) === 1
+    ? familyOf(native, fd, SOCK_STREAM, IPPROTO_TCP)
+    : undefined;
+
+/** The family of a UDP socket; undefined for every other descriptor. */
+export const datagramFamily = (native: NativeSockets, fd: number): Family | undefined =>
+  familyOf(native, fd, SOCK_DGRAM, IPPROTO_UDP);
+
+/** Whether a socket is bound to its family's own loopback address, where the packet filter leads. */
+export const isOnLoopback = (native: NativeSockets, fd: number, family: Family): boolean =>
+  native.boundTo(fd)?.address === (family === 4 ? '127.0.0.1' : '::1');
+
+/** Takes back Node's leave for others to bind to the same port and get its datagrams; it gives that to all it is handed. */
+export const bindAlone = (native: NativeSockets, fd: number): boolean =>
+  native.setOption(fd, SOL_SOCKET, SO_REUSEADDR, int(0));
+
+/** Bounds what the kernel may hold in each direction. */
+export const boundBuffers = (native: NativeSockets, fd: number, bytes: number): boolean =>
+  native.setOption(fd, SOL_SOCKET, SO_RCVBUF, int(bytes)) &&
+  native.setOption(fd, SOL_SOCKET, SO_SNDBUF, int(bytes));
+
 /** What each connection of a listening socket inherits: not even accepted it breaks, and what the kernel holds of it is bounded. */
 export const prepareListening = (native: NativeSockets, fd: number): boolean =>
-  breakOnClose(native, fd) &&
-  native.setOption(fd, SOL_SOCKET, SO_RCVBUF, int(SOCKET_BUFFER_BYTES)) &&
-  native.setOption(fd, SOL_SOCKET, SO_SNDBUF, int(SOCKET_BUFFER_BYTES));
+  breakOnClose(native, fd) && boundBuffers(native, fd, SOCKET_BUFFER_BYTES);
 
 /** Bounds what the kernel holds of a connection that comes while there are so many already. */
 export const boundInCrowd = (native: NativeSockets, socket: Socket, others: number): void => {
   const fd = others < CROWD_CONNECTIONS ? undefined : descriptorOf(socket);
-  if (fd === undefined) return;
-  native.setOption(fd, SOL_SOCKET, SO_RCVBUF, int(CROWD_BUFFER_BYTES));
-  native.setOption(fd, SOL_SOCKET, SO_SNDBUF, int(CROWD_BUFFER_BYTES));
+  if (fd !== undefined) boundBuffers(native, fd, CROWD_BUFFER_BYTES);
 };
 
 export const createDestinationOf =

@@ -2,7 +2,8 @@
 export const MAX_DNS_QUERY_BYTES = 4096;
 const MAX_NAME_BYTES = 255;
 const MAX_LABEL_BYTES = 63;
-const HEADER_BYTES = 12;
+/** Fewest bytes of a DNS message: its header (RFC 1035 4.1.1). */
+export const DNS_HEADER_BYTES = 12;
 const OPT = 41;
 const OPT_PAYLOAD_BYTES = 1232;
 
@@ -87,7 +88,7 @@ const readName = (bytes: Buffer, at: number): { name: string; end: number } | un
 
 /** Reads one query (RFC 1035, RFC 6891): one question, nothing else but an OPT record. Never throws. */
 export const readDnsQuery = (bytes: Buffer): DnsReading => {
-  if (bytes.length < HEADER_BYTES || bytes.length > MAX_DNS_QUERY_BYTES) {
+  if (bytes.length < DNS_HEADER_BYTES || bytes.length > MAX_DNS_QUERY_BYTES) {
     return {
       type: 'bad',
       id: bytes.length >= 2 ? bytes.readUInt16BE(0) : undefined,
@@ -104,7 +105,7 @@ export const readDnsQuery = (bytes: Buffer): DnsReading => {
     bytes.readUInt16BE(at),
   );
   if (questions !== 1 || answers !== 0 || authorities !== 0) return bad(RCODE.formErr);
-  const name = readName(bytes, HEADER_BYTES);
+  const name = readName(bytes, DNS_HEADER_BYTES);
   if (name === undefined || name.end + 4 > bytes.length) return bad(RCODE.formErr);
   const type = bytes.readUInt16BE(name.end);
   const end = name.end + 4;
@@ -124,7 +125,7 @@ export const readDnsQuery = (bytes: Buffer): DnsReading => {
     query: {
       id,
       flags,
-      question: bytes.subarray(HEADER_BYTES, end),
+      question: bytes.subarray(DNS_HEADER_BYTES, end),
       name: name.name,
       type: TYPES.get(type) ?? `TYPE${String(type)}`,
       internet: bytes.readUInt16BE(name.end + 2) === 1,
@@ -135,7 +136,7 @@ export const readDnsQuery = (bytes: Buffer): DnsReading => {
 
 /** An answer without a question, for bytes that could not be read as one. */
 export const errorAnswer = (id: number, rcode: Rcode): Buffer => {
-  const header = Buffer.alloc(HEADER_BYTES);
+  const header = Buffer.alloc(DNS_HEADER_BYTES);
   header.writeUInt16BE(id, 0);
   header.writeUInt16BE(0x8080 | rcode, 2);
   return header;
@@ -147,7 +148,7 @@ export const answerDns = (
   rcode: Rcode,
   a?: { readonly address: string; readonly ttlSeconds: number },
 ): Buffer => {
-  const header = Buffer.alloc(HEADER_BYTES);
+  const header = Buffer.alloc(DNS_HEADER_BYTES);
   header.writeUInt16BE(query.id, 0);
   // QR and RA set, RD copied.
   header.writeUInt16BE(0x8080 | (query.flags & 0x0100) | rcode, 2);
@@ -157,7 +158,7 @@ export const answerDns = (
   const parts: Buffer[] = [header, query.question];
   if (a !== undefined) {
     const record = Buffer.alloc(16);
-    record.writeUInt16BE(0xc000 | HEADER_BYTES, 0);
+    record.writeUInt16BE(0xc000 | DNS_HEADER_BYTES, 0);
     record.writeUInt16BE(1, 2);
     record.writeUInt16BE(1, 4);
     record.writeUInt32BE(a.ttlSeconds, 6);

@@ -13,6 +13,11 @@ export const DNS_FOLD_MS = 5000;
 /** Most different questions that are folded at once; past it all counts are written. */
 export const MAX_FOLDED_QUESTIONS = 1024;
 
+/** Finds the program behind a question. */
+type Whose = () => Promise<Program | undefined>;
+
+const nobody: Whose = () => Promise.resolve(undefined);
+
 type Verdict = {
   readonly verdict: 'allowed' | 'denied';
   readonly code?: Code;
@@ -54,8 +59,8 @@ const withheld = (name: string, holdsOne: (part: string) => boolean): string => 
 
 /** Answers every question from the zone; nothing of a question ever leaves this process. */
 export type DnsServer = {
-  /** The answer in wire format, or undefined where none can be given. */
-  readonly answer: (query: Buffer, program?: Promise<Program | undefined>) => Buffer | undefined;
+  /** The answer in wire format, or undefined where none can be given; `whose` is asked for what is recorded anew. */
+  readonly answer: (query: Buffer, whose?: Whose) => Buffer | undefined;
   /** Writes the counts that are still waiting. */
   readonly flush: () => void;
 };
@@ -78,12 +83,7 @@ export const createDnsServer = ({
     }
     folded.clear();
   };
-  const note = (
-    name: string,
-    type: string,
-    verdict: Verdict,
-    program: Promise<Program | undefined> | undefined,
-  ): void => {
+  const note = (name: string, type: string, verdict: Verdict, whose: Whose): void => {
     const key = `${type} ${name}`;
     const known = folded.get(key);
     if (known !== undefined) {
@@ -94,7 +94,7 @@ export const createDnsServer = ({
     const draft = { kind: 'dns', at: isoTime(clock.now()), name, type, ...verdict } as const;
     folded.set(key, { draft, count: 0 });
     void (async () => {
-      const found = await program;
+      const found = await whose();
       record(found === undefined ? draft : { ...draft, program: found });
     })();
     if (sweeping) return;
@@ -105,34 +105,34 @@ export const createDnsServer = ({
     });
   };
 
-  const reply = (query: DnsQuery, program: Promise<Program | undefined> | undefined): Buffer => {
+  const reply = (query: DnsQuery, whose: Whose): Buffer => {
     const { name, type } = query;
     // Before all else: a question that is refused for itself is on the record by its name, too.
     const finding = nameTrip(name);
     if (finding !== undefined) {
       const code = finding.type === 'watched' ? finding.owner.code : 'grant.wrong-place';
-      onTrip(finding, program ?? Promise.resolve(undefined));
+      onTrip(finding, whose());
       const shown = withheld(name, (part) => nameTrip(part) !== undefined);
-      note(shown, type, { verdict: 'denied', code }, program);
+      note(shown, type, { verdict: 'denied', code }, whose);
       return answerDns(query, RCODE.refused);
     }
     if (!query.internet || !['A', 'AAAA', 'HTTPS', 'SVCB'].includes(type)) {
-      note(name, type, { verdict: 'denied', code: 'dns.refused' }, program);
+      note(name, type, { verdict: 'denied', code: 'dns.refused' }, whose);
       return answerDns(query, RCODE.refused);
     }
     const host = parseHost(name);
     // A name that reads as an address is no name; one that no URL could hold is reached by nothing.
     if (!host.ok || isAddress(host.value)) {
-      note(name, type, { verdict: 'denied', code: 'egress.bad-host' }, program);
+      note(name, type, { verdict: 'denied', code: 'egress.bad-host' }, whose);
       return answerDns(query, RCODE.nxDomain);
     }
     if (host.value === PROXY_NAME) {
-      note(host.value, type, { verdict: 'allowed', rule: 'the session’s own proxy' }, program);
+      note(host.value, type, { verdict: 'allowed', rule: 'the session’s own proxy' }, whose);
       if (type !== 'A') return answerDns(query, RCODE.noError);
       const at = { address: PROXY_ADDRESS, ttlSeconds: ZONE_TTL_SECONDS };
       return answerDns(query, RCODE.noError, at);
     }
-    note(host.value, type, judgeName(policy, host.value), program);
+    note(host.value, type, judgeName(policy, host.value), whose);
     if (type !== 'A') return answerDns(query, RCODE.noError);
     const address = zone.addressOf(host.value);
     return address === undefined
@@ -141,9 +141,9 @@ export const createDnsServer = ({
   };
 
   return {
-    answer: (bytes, program) => {
+    answer: (bytes, whose = nobody) => {
       const reading = readDnsQuery(bytes);
-      if (reading.type === 'query') return reply(reading.query, program);
+      if (reading.type === 'query') return reply(reading.query, whose);
       return reading.id === undefined ? undefined : errorAnswer(reading.id, reading.rcode);
     },
     flush,

@@ -4,43 +4,51 @@ import type { Clock } from '../../kit/index.ts';
 import { descriptorOf } from './descriptor.ts';
 import type { NativeSockets } from './native-sockets.ts';
 
-/** Most relays that may be handing over at once. */
+/** Most gateways that may be handing over at once. */
 export const MAX_HANDOVERS = 4;
-/** How long a handed over descriptor may wait for its relay's greeting, and a greeting for its descriptors, in milliseconds. */
+/** How long handed over descriptors may wait for their gateway's link, and a link for its descriptors, in milliseconds. */
 export const HANDOVER_MS = 5000;
 
-/** Where relays hand over the sockets they listen on: one message of one byte with the descriptors (unix(7), SCM_RIGHTS). */
+/** A descriptor and what its gateway says it is, a character. */
+export type HandedOver = { readonly fd: number; readonly kind: string };
+
+/** Where gateways hand over the sandbox's sockets: one message with a byte for each descriptor (unix(7), SCM_RIGHTS). */
 export type Handover = {
   readonly server: Server;
-  /** The descriptors of the next message, which the caller owns; none where it is out of order or does not come in time. */
-  readonly take: () => Promise<readonly number[]>;
+  /** What the next message brought, which the caller owns; nothing where it is out of order or does not come in time. */
+  readonly take: () => Promise<readonly HandedOver[]>;
   readonly close: () => void;
 };
 
-export const closeDescriptors = (descriptors: readonly number[]): void => {
-  for (const fd of descriptors) closeSync(fd);
+export const closeHandedOver = (handed: readonly HandedOver[]): void => {
+  for (const { fd } of handed) closeSync(fd);
 };
 
 export const createHandover = (native: NativeSockets, clock: Clock): Handover => {
   const connections = new Set<Socket>();
   const arrivals = new Set<() => void>();
 
-  const receive = (socket: Socket): readonly number[] | undefined => {
+  const receive = (socket: Socket): readonly HandedOver[] | undefined => {
     const fd = descriptorOf(socket);
     const message = fd === undefined ? undefined : native.receive(fd);
     if (message === undefined) return undefined;
     connections.delete(socket);
     socket.destroy();
-    // Nothing but an end: its relay died before it sent anything.
-    if (message.bytes === 0) return undefined;
-    if (message.bytes === 1 && !message.truncated) return message.descriptors;
-    closeDescriptors(message.descriptors);
+    const { data, descriptors, truncated } = message;
+    // Nothing but an end: its gateway died before it sent anything.
+    if (data.length === 0) return undefined;
+    const handed = descriptors.map((one, at) => ({
+      fd: one,
+      kind: data.toString('latin1', at, at + 1),
+    }));
+    if (data.length === handed.length && !truncated) return handed;
+    closeHandedOver(handed);
     return [];
   };
-  const receiveAny = (): readonly number[] | undefined => {
+  const receiveAny = (): readonly HandedOver[] | undefined => {
     for (const socket of connections) {
-      const descriptors = receive(socket);
-      if (descriptors !== undefined) return descriptors;
+      const handed = receive(socket);
+      if (handed !== undefined) return handed;
     }
     return undefined;
   };
@@ -48,7 +56,7 @@ export const createHandover = (native: NativeSockets, clock: Clock): Handover =>
   // Never read by Node, which would throw descriptors away.
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on('error', () => undefined);
-    // The oldest is the likeliest to be a dead relay's: unread, a connection does not show its end.
+    // The oldest is the likeliest to be a dead gateway's: unread, a connection does not show its end.
     if (connections.size >= MAX_HANDOVERS)
       for (const oldest of connections) {
         connections.delete(oldest);
@@ -69,16 +77,16 @@ export const createHandover = (native: NativeSockets, clock: Clock): Handover =>
     take: async () => {
       const found = receiveAny();
       if (found !== undefined) return found;
-      // The relay sends before it greets, but its connection may be accepted a moment after the greeting was read.
+      // A gateway hands over before it links, but that connection may be accepted a moment later.
       return new Promise((resolve) => {
-        const settle = (descriptors: readonly number[]): void => {
+        const settle = (handed: readonly HandedOver[]): void => {
           arrivals.delete(arrived);
           cancel();
-          resolve(descriptors);
+          resolve(handed);
         };
         const arrived = (): void => {
-          const descriptors = receiveAny();
-          if (descriptors !== undefined) settle(descriptors);
+          const handed = receiveAny();
+          if (handed !== undefined) settle(handed);
         };
         const cancel = clock.after(HANDOVER_MS, () => settle([]));
         arrivals.add(arrived);

@@ -1,17 +1,18 @@
 import { createRequire } from 'node:module';
 import type koffiModule from 'koffi';
+import { readSockaddr, SOCKADDR_BYTES, type Endpoint } from './endpoint.ts';
 
 /**
- * The socket calls Node has no API for: descriptors that come with a message, and options of any kind.
+ * The socket calls Node has no API for: descriptors that come with a message, where a socket is bound, and options of any kind.
  * The one file of this room that speaks to libc. Linux on x64 and arm64.
  */
 
 /** Most descriptors that one message may carry; the kernel closes what does not fit and says so. */
-export const MAX_MESSAGE_DESCRIPTORS = 2;
+export const MAX_MESSAGE_DESCRIPTORS = 6;
 
 /** What one message brought; the caller owns the descriptors. */
 export type Received = {
-  readonly bytes: number;
+  readonly data: Buffer;
   readonly descriptors: readonly number[];
   /** There were more descriptors, or more bytes, than are ever sent. */
   readonly truncated: boolean;
@@ -20,6 +21,8 @@ export type Received = {
 export type NativeSockets = {
   /** Takes one message without waiting (recvmsg(2)), its descriptors closed on exec; undefined where none is there. */
   readonly receive: (fd: number) => Received | undefined;
+  /** The address and port that a socket is bound to (getsockname(2)), or undefined where it is to none. */
+  readonly boundTo: (fd: number) => Endpoint | undefined;
   /** The value of an option (getsockopt(2)), or undefined where the kernel gives none. */
   readonly option: (fd: number, level: number, name: number, bytes: number) => Buffer | undefined;
   /** setsockopt(2); false where the kernel refuses. */
@@ -80,6 +83,9 @@ export const createNativeSockets = (): NativeSockets => {
     flags: 'int',
   });
   const recvmsg = libc.func('recvmsg', 'long', ['int', koffi.inout(koffi.pointer(header)), 'int']);
+  const getsockname = libc.func(
+    'int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *bytes)',
+  );
   const getsockopt = libc.func(
     'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *bytes)',
   );
@@ -105,10 +111,16 @@ export const createNativeSockets = (): NativeSockets => {
       const bytes = Number(recvmsg(fd, message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
       if (bytes < 0) return undefined;
       return {
-        bytes,
+        data: base.subarray(0, bytes),
         descriptors: descriptorsIn(control.subarray(0, message.controlLength)),
         truncated: (message.flags & (MSG_CTRUNC | MSG_TRUNC)) !== 0,
       };
+    },
+    boundTo: (fd) => {
+      const address = Buffer.alloc(SOCKADDR_BYTES);
+      const length = [SOCKADDR_BYTES];
+      if (getsockname(fd, address, length) !== 0) return undefined;
+      return readSockaddr(address.subarray(0, length[0]));
     },
     option: (fd, level, name, bytes) => {
       const value = Buffer.alloc(bytes);

@@ -161,7 +161,7 @@ describe('a broker that is used up from inside', () => {
     expect(arrived).toEqual(['GET /']);
     for (const socket of crowd) socket.destroy();
     await Promise.all(ends);
-    if (stand.rig.relay.session.destroyed) await stand.rig.relink();
+    if (stand.rig.relay.link.destroyed) await stand.rig.relink();
     await expect
       .poll(() => hello().catch((why: unknown) => String(why)), { timeout: 15_000, interval: 200 })
       .toBe('hello');

@@ -1,5 +1,5 @@
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -325,15 +325,14 @@ describe('a broker process that is killed', () => {
     ],
     [
       'has a DNS query before it',
-      () => {
+      async () => {
+        const query = dnsQuery('api.test');
+        const socket = connect(stand.rig.relay.dns.connections, '127.0.0.1');
+        await new Promise((resolve) => socket.once('connect', resolve));
         process.kill(stand.pid(), 'SIGSTOP');
-        const asked = stand.rig.relay
-          .post('/dns-query', 'application/dns-message', dnsQuery('api.test'))
-          .then(
-            ({ status }) => ({ how: status === 0 ? 'ECONNRESET' : `answered ${String(status)}` }),
-            () => ({ how: 'ECONNRESET' }),
-          );
-        return Promise.resolve({ endings: [asked] });
+        const endings = ended(socket);
+        socket.write(Buffer.concat([Buffer.from([0, query.length]), query]));
+        return { endings };
       },
     ],
     [

@@ -23,11 +23,11 @@ const sendmsg = koffi.load(null).func('sendmsg', 'long', [
   'int',
 ]);
 
-/** Sends descriptors to a broker as a relay does, or any other message; gives the connection they went over. */
+/** Sends descriptors to a broker as a gateway does, or any other message; gives the connection they went over. */
 export const handOver = (
   linkFolder: string,
   descriptors: readonly number[],
-  data: Buffer = Buffer.of(1),
+  data: Buffer,
 ): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const socket = createConnection(join(linkFolder, 'handover.sock'));
