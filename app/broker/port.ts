@@ -37,7 +37,7 @@ export type BrokerSpec = {
   readonly upstreamAuthorities: readonly string[];
 };
 
-/** A connection inside the sandbox, as the relay saw it; enough to find its program. */
+/** A connection inside the sandbox, as the kernel tells it; enough to find its program. */
 export type Flow = {
   readonly protocol: 'tcp' | 'udp';
   readonly family: 4 | 6;
@@ -69,7 +69,7 @@ export type Broker = {
   readonly authority: SessionAuthority;
   /** The bundle that sandboxes trust: public authorities, the host's further ones, and the session's own (PEM). */
   readonly trustBundle: string;
-  /** Resolves when the gateway's relay has connected over the link. */
+  /** Resolves when the gateway has handed its sockets over and linked. */
   readonly linked: (signal: AbortSignal) => Promise<Result<void, BrokerFailure>>;
   /** Watches from now on for values that the session was not granted: in requests, names and answers. */
   readonly watch: (set: WatchSet) => void;

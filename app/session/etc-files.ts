@@ -14,7 +14,7 @@ export const SANDBOX_HOSTNAME = 'glovebox';
 
 /**
  * The resolver that the sandbox is told of. Every address is local in its network namespace and port 53
- * is redirected to the relay, so the address is only a name for "the gateway" (TEST-NET-1, RFC 5737).
+ * is redirected to the broker, so the address is only a name for "the gateway" (TEST-NET-1, RFC 5737).
  */
 export const NAMESERVER = '192.0.2.53';
 

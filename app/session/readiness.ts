@@ -25,7 +25,7 @@ const orEnds = async <T>(
     }),
   ]);
 
-/** Waits until the gateway's relay has connected to the broker. */
+/** Waits until the gateway has handed its sockets to the broker. */
 export const waitLinked = (
   deps: SessionDeps,
   broker: Broker,

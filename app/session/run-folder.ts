@@ -7,7 +7,7 @@ import type { SessionPaths } from './paths.ts';
 /** Not root even where we are, and not the sandbox's user either: the two share a network namespace. */
 const GATEWAY_USER: SandboxUser = { uid: 65_532, gid: 65_532 };
 
-/** Who the gateway's relay runs as: somebody who may reach the link folder, and nobody with powers. */
+/** Who the gateway's program runs as: somebody who may reach the link folder, and nobody with powers. */
 export const gatewayUser = (): SandboxUser => {
   const [uid, gid] = [process.getuid?.(), process.getgid?.()];
   return uid === undefined || gid === undefined || uid === 0 ? GATEWAY_USER : { uid, gid };

@@ -2,12 +2,14 @@ import { closeSync, existsSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import koffi from 'koffi';
 import { afterEach, expect, it } from 'vitest';
-import { descriptorOfHandle } from '../testing/relay.ts';
+import { bindOnLoopback, descriptorOfHandle } from '../testing/relay.ts';
 import {
   boundInCrowd,
   CROWD_BUFFER_BYTES,
   CROWD_CONNECTIONS,
+  datagramFamily,
   halfClosedFor,
+  isOnLoopback,
   listeningFamily,
   prepareListening,
   SOCKET_BUFFER_BYTES,
@@ -19,6 +21,8 @@ const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const AF_INET = 2;
 const SOCK_STREAM = 1;
+const SOCK_RAW = 3;
+const IPPROTO_UDP = 17;
 const IPPROTO_MPTCP = 262;
 
 const native = createNativeSockets();
@@ -49,6 +53,33 @@ it('tells the families of listening sockets, and no family of others', async () 
   expect(listeningFamily(native, descriptorOfHandle(await listen('::1')))).toBe(6);
   expect(listeningFamily(native, descriptorOfHandle(accepted))).toBeUndefined();
   expect(listeningFamily(native, 0)).toBeUndefined();
+});
+
+it.runIf(process.getuid?.() === 0)('takes no raw socket for one of datagrams', () => {
+  const libc = koffi.load(null);
+  const fd = Number(libc.func('int socket(int, int, int)')(AF_INET, SOCK_RAW, IPPROTO_UDP));
+  open.push({ close: () => closeSync(fd) });
+  expect(fd).toBeGreaterThan(0);
+  expect(datagramFamily(native, fd)).toBeUndefined();
+});
+
+it('tells the families of sockets for datagrams, and where any are bound', async () => {
+  for (const [host, family] of [
+    ['127.0.0.1', 4],
+    ['::1', 6],
+  ] as const) {
+    const bound = await bindOnLoopback(host);
+    open.push(bound);
+    const fd = descriptorOfHandle(bound);
+    expect([datagramFamily(native, fd), listeningFamily(native, fd)]).toEqual([family, undefined]);
+    expect(isOnLoopback(native, fd, family)).toBe(true);
+    expect(isOnLoopback(native, fd, family === 4 ? 6 : 4)).toBe(false);
+    expect(datagramFamily(native, descriptorOfHandle(await listen(host)))).toBeUndefined();
+  }
+  const anywhere = await bindOnLoopback('0.0.0.0');
+  open.push(anywhere);
+  expect(isOnLoopback(native, descriptorOfHandle(anywhere), 4)).toBe(false);
+  expect(isOnLoopback(native, 0, 4)).toBe(false);
 });
 
 it.runIf(existsSync('/proc/sys/net/mptcp/enabled'))('takes no other protocol', () => {

@@ -55,6 +55,7 @@ export const createLink = (deps: LinkDeps): Link => {
     const onFailure = (): void => end(link);
     const { connections, dnsDatagrams, dnsConnections } = sockets;
     const capture = openCapture(deps, connections, onFailure);
+    links.set(link, capture.close);
     const dns = openDnsSockets(deps, dnsDatagrams, dnsConnections, onFailure);
     links.set(link, () => {
       capture.close();
