@@ -435,6 +435,9 @@ const openHttp2 = async (): Promise<OpenTarget> => {
   canary.on('data', (chunk: Buffer) => {
     heard += chunk.toString();
   });
+  // Spoken on, it may wait longer for its next request than a connection that says nothing may wait at all.
+  canary.write('GET / HTTP/1.1\r\nHost: canary.test\r\n\r\n');
+  must(await until(() => heard.includes('alive'), WAIT_MS), 'the canary is not served');
   let cases = 0;
   return {
     check: async (bytes, random) => {
