@@ -1,4 +1,5 @@
 import type { Target } from '../target.ts';
+import { ANSWER_TARGETS } from './answers.ts';
 import { BROKER_TARGETS } from './broker.ts';
 import { CONTENT_TARGETS } from './contents.ts';
 import { GIT_TARGETS } from './git.ts';
@@ -19,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   ...TOKEN_TARGETS,
   ...WEBSOCKET_TARGETS,
   ...CONTENT_TARGETS,
+  ...ANSWER_TARGETS,
   ...BROKER_TARGETS,
 ];
 

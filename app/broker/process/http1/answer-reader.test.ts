@@ -121,6 +121,15 @@ describe('the answers of a connection', () => {
     expect(read(letters(chunks + FIRST)).told).toEqual(told);
   });
 
+  it.each(['HTTP/1.1 103 Odd\r\nConnection: close', 'HTTP/1.0 100 Continue'])(
+    'do not go on behind an interim answer that ends the connection: %j',
+    (head) => {
+      expect(read([`${head}\r\n\r\n${FIRST}`]).told).toEqual([
+        'malformed an interim answer that ends the connection',
+      ]);
+    },
+  );
+
   it('have heads of a bounded size, in one piece and in many', () => {
     const headOf = (bytes: number): string => {
       const start = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: ';

@@ -55,7 +55,8 @@ export const createAnswerReader = (events: AnswerEvents): AnswerReader => {
       return;
     }
     if (head.status < 200 && head.status !== 101) {
-      events.onInterim(head);
+      if (head.keep) events.onInterim(head);
+      else broken('an interim answer that ends the connection');
       return;
     }
     const { framing } = head;
