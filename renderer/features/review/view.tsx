@@ -8,7 +8,8 @@ import { Button } from '../../ui/button.tsx';
 import { cx } from '../../ui/class-names.ts';
 import { Confirm } from '../../ui/dialog.tsx';
 import { formatBytes, formatCount, formatSpan, plural } from '../../ui/format.ts';
-import { escapeHostile, HostileText } from '../../ui/hostile-text.tsx';
+import { HostileText } from '../../ui/hostile-text.tsx';
+import { PathText } from '../../ui/path-text.tsx';
 import { IconReview } from '../../ui/icons.ts';
 import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
 import { useNow } from '../../ui/use-now.ts';
@@ -60,42 +61,34 @@ const endWords = (exitCode: number | undefined): string => {
     : ` and ended with status ${exitCode}`;
 };
 
-const ChangeRow = ({ change }: { readonly change: FileChange }): ReactNode => {
-  const slash = change.path.lastIndexOf('/') + 1;
-  return (
-    <>
-      <span className={cx(styles.sign, styles[change.change])} aria-hidden="true">
-        {SIGNS[change.change]}
+const ChangeRow = ({ change }: { readonly change: FileChange }): ReactNode => (
+  <>
+    <span className={cx(styles.sign, styles[change.change])} aria-hidden="true">
+      {SIGNS[change.change]}
+    </span>
+    <span className={styles.path}>
+      <PathText path={change.path} />
+      {change.type !== 'file' && <span className={cx('mono', styles.kind)}>{change.type}</span>}
+    </span>
+    <span className={styles.word}>{WORDS[change.change]}</span>
+    <span className={styles.lines}>
+      {(change.added ?? 0) > 0 && (
+        <span className={styles.plus}>+{formatCount(change.added ?? 0)}</span>
+      )}
+      {(change.removed ?? 0) > 0 && (
+        <span className={styles.minus}>−{formatCount(change.removed ?? 0)}</span>
+      )}
+      {change.added === undefined && change.removed === undefined && change.bytes !== undefined && (
+        <span className={styles.bytes}>{formatBytes(change.bytes)}</span>
+      )}
+    </span>
+    {notesOf(change).map((note) => (
+      <span key={note.tone} className={cx(styles.note, styles[note.tone])}>
+        <HostileText>{note.text}</HostileText>
       </span>
-      <span className={cx('mono', styles.path)} title={escapeHostile(change.path)}>
-        <span className={styles.folder}>
-          <HostileText>{change.path.slice(0, slash)}</HostileText>
-        </span>
-        <HostileText>{change.path.slice(slash)}</HostileText>
-        {change.type !== 'file' && <span className={styles.kind}> {change.type}</span>}
-      </span>
-      <span className={styles.word}>{WORDS[change.change]}</span>
-      <span className={styles.lines}>
-        {(change.added ?? 0) > 0 && (
-          <span className={styles.plus}>+{formatCount(change.added ?? 0)}</span>
-        )}
-        {(change.removed ?? 0) > 0 && (
-          <span className={styles.minus}>−{formatCount(change.removed ?? 0)}</span>
-        )}
-        {change.added === undefined &&
-          change.removed === undefined &&
-          change.bytes !== undefined && (
-            <span className={styles.bytes}>{formatBytes(change.bytes)}</span>
-          )}
-      </span>
-      {notesOf(change).map((note) => (
-        <span key={note.tone} className={cx(styles.note, styles[note.tone])}>
-          <HostileText>{note.text}</HostileText>
-        </span>
-      ))}
-    </>
-  );
-};
+    ))}
+  </>
+);
 
 const ChangeList = ({ changes }: { readonly changes: readonly FileChange[] }): ReactNode => {
   const list = useRef<HTMLDivElement>(null);

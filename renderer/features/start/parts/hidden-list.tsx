@@ -10,6 +10,7 @@ import { cx } from '../../../ui/class-names.ts';
 import { formatBytes, formatCount, formatDuration, plural } from '../../../ui/format.ts';
 import { escapeHostile, HostileText } from '../../../ui/hostile-text.tsx';
 import { IconClose, IconHidden, IconVisible } from '../../../ui/icons.ts';
+import { PathText } from '../../../ui/path-text.tsx';
 import { AddInput } from './add-input.tsx';
 import styles from './hidden-list.module.css';
 import sectionStyles from './section.module.css';
@@ -122,12 +123,7 @@ export const HiddenList = ({
                     <span className={seen ? styles.seen : styles.sign} aria-hidden="true">
                       {seen ? '!' : '✕'}
                     </span>
-                    <span
-                      className={cx('mono', sectionStyles.text)}
-                      title={escapeHostile(file.path)}
-                    >
-                      <HostileText>{file.directory ? `${file.path}/` : file.path}</HostileText>
-                    </span>
+                    <PathText path={file.directory ? `${file.path}/` : file.path} />
                     <span className={styles.right}>
                       <span className={cx(sectionStyles.tag, styles.rule, seen && styles.seen)}>
                         {seen ? 'will be seen' : <HostileText>{file.rule}</HostileText>}
