@@ -1,8 +1,10 @@
 import { useEffect, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { questionWords, type OpenQuestion, type Reply } from '../../../app/contract/index.ts';
+import { useKeys } from '../../shell/shortcuts.ts';
 import { Button } from '../../ui/button.tsx';
 import { cx } from '../../ui/class-names.ts';
 import { HostileText } from '../../ui/hostile-text.tsx';
+import { Kbd } from '../../ui/kbd.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import { programWords } from '../timeline/words.ts';
 import styles from './card.module.css';
@@ -52,6 +54,7 @@ export const QuestionCard = ({
   readonly onReply: (reply: Reply) => void;
 }): ReactNode => {
   const armed = useArmed(place);
+  const { keys } = useKeys('pane.next');
   const now = useNow(1000);
   const left = Math.max(0, Math.ceil((Date.parse(question.endsAt) - now) / 1000)) * 1000;
   const reply = (which: keyof typeof REPLIES): void => {
@@ -100,11 +103,14 @@ export const QuestionCard = ({
           </>
         )}
       </p>
-      {count > 1 && (
-        <span className={styles.place}>
-          {place + 1} of {count}
-        </span>
-      )}
+      <span className={styles.place}>
+        {count > 1 && `${String(place + 1)} of ${String(count)}`}
+        {place === 0 && (
+          <span className={styles.way} title="Goes to the next pane, and here to the question">
+            <Kbd keys={keys} />
+          </span>
+        )}
+      </span>
       {!beside && (
         <p
           className={cx('mono', styles.act)}
