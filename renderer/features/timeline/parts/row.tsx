@@ -6,9 +6,9 @@ import type { RowWords } from '../words.ts';
 import styles from './row.module.css';
 
 /** Longest name that is cut at its end, if at all; a longer one is cut in its middle. */
-const MAX_PLAIN_CHARS = 28;
+const MAX_PLAIN_CHARS = 18;
 /** Characters at the end of a long name that always stay in sight. */
-const END_CHARS = 18;
+const END_CHARS = 14;
 
 const What = ({ words: { what, mono, keepEnd } }: { readonly words: RowWords }): ReactNode => {
   const face = mono ? 'mono' : styles.host;
