@@ -42,6 +42,16 @@ const forgetSecret = (form: HTMLFormElement): void => {
   for (const input of secretInputs(form)) if (input.dataset['open'] === undefined) input.value = '';
 };
 
+/** To the first of the fields that something is wrong with. */
+const focusFirst = (form: HTMLFormElement, faults: Readonly<Record<string, string>>): void => {
+  const [first] = form.querySelectorAll<HTMLElement>(
+    Object.keys(faults)
+      .flatMap((name) => [`[name="${name}"]`, `[data-secret="${name}"]`])
+      .join(','),
+  );
+  first?.focus();
+};
+
 const KEPT_BY_SESSIONS = 'Sessions that run keep the old value until they end.';
 
 const secretFaults = (
@@ -75,7 +85,7 @@ const faultsOf = (
   const bad = hosts.map(hostRuleProblem).find((reason) => reason !== undefined);
   if (bad !== undefined) found['hosts'] = bad;
   if (kind.needsHosts && hosts.length === 0) {
-    found['hosts'] = 'Say at least one host it is sent to.';
+    found['hosts'] = 'Say at least one host it is for.';
   }
   const env = text('env');
   if (kind.variable === 'named' && env === '') {
@@ -135,12 +145,7 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
     const faults = faultsOf(kind, text, readSecret(element));
     setErrors(faults);
     if (Object.keys(faults).length > 0) {
-      const [first] = element.querySelectorAll<HTMLElement>(
-        Object.keys(faults)
-          .flatMap((name) => [`[name="${name}"]`, `[data-secret="${name}"]`])
-          .join(','),
-      );
-      first?.focus();
+      focusFirst(element, faults);
       return;
     }
     setBusy(true);
@@ -217,7 +222,7 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
         <SecretInput key={`${kind.name}-${field.name}`} field={field} error={errors[field.name]} />
       ))}
       <TextField
-        label={kind.needsHosts ? 'Hosts it is sent to' : 'Hosts, if not the usual ones'}
+        label={kind.needsHosts ? 'Hosts it is for' : 'Hosts, if not the usual ones'}
         name="hosts"
         mono
         placeholder={kind.hostsExample}
@@ -262,7 +267,10 @@ const RotateForm = ({
     const values = readSecret(element);
     const faults = secretFaults(kind, values);
     setErrors(faults);
-    if (Object.keys(faults).length > 0) return;
+    if (Object.keys(faults).length > 0) {
+      focusFirst(element, faults);
+      return;
+    }
     forgetSecret(element);
     setBusy(true);
     setProblem(await credentials.getState().rotate(name, composeSecret(kind.name, values)));
@@ -278,7 +286,7 @@ const RotateForm = ({
           key={field.name}
           field={
             kind.fields.length === 1
-              ? { ...field, label: `New ${field.label.toLowerCase()}`, hint: KEPT_BY_SESSIONS }
+              ? { ...field, label: `New ${field.label.toLowerCase()}` }
               : field
           }
           error={errors[field.name]}
@@ -358,6 +366,7 @@ export const CredentialSheets = (): ReactNode => {
         open={sheet?.type === 'rotate'}
         onClose={close}
         title={`Replace the value of ${sheet?.type === 'rotate' ? sheet.name : ''}`}
+        description={KEPT_BY_SESSIONS}
         width="s"
         testId="rotate-credential"
       >

@@ -1,4 +1,4 @@
-import { useId, useState, type ReactNode } from 'react';
+import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
 import type { CredentialSummary } from '../../../../app/contract/index.ts';
 import { useApp, useAppStore } from '../../../shell/app.ts';
 import { useAction, useKeys } from '../../../shell/shortcuts.ts';
@@ -184,8 +184,21 @@ const CredentialRow = ({
     edit({ grants: { ...draft.grants, [credential.name]: { ...was, ...change } } });
   };
   const open = on && (editing || credential.hosts.length === 0);
+  const row = useRef<HTMLLIElement>(null);
+  const wasOpen = useRef(open);
+  useEffect(() => {
+    // Opened at the foot of a list that scrolls, it would be out of sight.
+    if (open && !wasOpen.current) row.current?.scrollIntoView({ block: 'nearest' });
+    wasOpen.current = open;
+  }, [open]);
   return (
-    <li className={styles.row} data-testid="grant-row" data-name={credential.name} data-on={on}>
+    <li
+      ref={row}
+      className={styles.row}
+      data-testid="grant-row"
+      data-name={credential.name}
+      data-on={on}
+    >
       <Switch
         label={`${credential.name} for this session`}
         checked={on}
