@@ -82,6 +82,20 @@ const SHOTS: readonly Shot[] = [
     },
   },
   {
+    name: 'start-ask',
+    fixture: 'full',
+    act: async (page) => {
+      await pick(page);
+      await page.getByTestId('network-ask').click();
+      await page.locator('[data-name="harbor-db"]').getByTestId('grant-switch').click();
+      await page.locator('[data-name="harbor-db"]').getByTestId('grant-edit').click();
+      await page.getByTestId('rule-verdict').selectOption('passThrough');
+      await page.getByTestId('allow-add').fill('https://docs.example.com/a');
+      await page.getByTestId('allow-add').press('Enter');
+      await page.getByTestId('limit-ttl').focus();
+    },
+  },
+  {
     name: 'start-no-credentials',
     fixture: 'empty',
     act: async (page) => {
@@ -104,7 +118,32 @@ const SHOTS: readonly Shot[] = [
       await page.keyboard.press('Tab');
     },
   },
+  {
+    name: 'session-answered',
+    fixture: 'asking',
+    hash: MAIN,
+    act: async (page) => {
+      await page.waitForTimeout(600);
+      await page.getByTestId('refuse').first().click();
+      await page.getByTestId('question').first().waitFor();
+    },
+  },
+  {
+    name: 'session-broker-blocked',
+    fixture: 'broker',
+    hash: MAIN,
+    act: (page) => page.getByTestId('timeline-view-blocked').click(),
+  },
   { name: 'session-broker', fixture: 'broker', hash: MAIN },
+  {
+    name: 'session-broker-middle',
+    fixture: 'broker',
+    hash: MAIN,
+    act: (page) =>
+      page.getByTestId('timeline-rows').evaluate((list) => {
+        list.scrollTop = 800;
+      }),
+  },
   {
     name: 'session-broker-older',
     fixture: 'broker',
@@ -249,6 +288,15 @@ const SHOTS: readonly Shot[] = [
       if (kind === 'aws') await page.getByTestId('credential-save').click();
       if (kind === 'google-service-account')
         await page.getByTestId('credential-secret').fill('{"type":\n"service_account"}');
+    },
+  })),
+  ...['harbor-artifacts', 'anthropic-work'].map((name): Shot => ({
+    name: `credential-rotate-${name}`,
+    fixture: 'full',
+    hash: '#/credentials',
+    act: async (page) => {
+      await page.locator(`[data-name="${name}"]`).getByTestId('credential-rotate').click();
+      await page.getByTestId('credential-save').click();
     },
   })),
   {
