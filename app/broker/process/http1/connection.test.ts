@@ -1,5 +1,7 @@
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createTestAuthority } from '../../testing/certificates.ts';
 import { listenScripted, until, type ScriptedServer } from '../../testing/scripted-server.ts';
 import type { BodySource } from '../body-source.ts';
 import type { CallHead } from '../http-call.ts';
@@ -185,6 +187,18 @@ describe('a connection to a server', () => {
     expect(server?.heard[0]?.split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe(
       `3\r\nabc\r\n11\r\n${'x'.repeat(17)}\r\n0\r\nX-Sum: 1\r\n\r\n`,
     );
+  });
+
+  it('writes nothing behind the last chunk', async () => {
+    const { connection } = await rig(() => undefined);
+    const { seen, body } = ask(connection, withBody({ type: 'chunked' }));
+    body?.finish([]);
+    expect(body?.write(Buffer.from('evil'))).toBe(true);
+    body?.finish([['Evil', '1']]);
+    await until(() => server?.heard[0]?.endsWith('0\r\n\r\n') === true, 'the request');
+    await pause(5);
+    expect(server?.heard[0]).not.toMatch(/evil/i);
+    expect(seen.told).toEqual([]);
   });
 
   it('breaks off where trailers cannot be written', async () => {
@@ -435,5 +449,93 @@ describe('a connection to a server', () => {
       await until(() => seen.told.includes('ended'), 'the answer');
     }
     expect(counts()).toEqual(before);
+  });
+});
+
+describe('a connection to a server over TLS', () => {
+  const open = async (answer: (socket: TLSSocket, text: string) => void) => {
+    const authority = await createTestAuthority();
+    const peer = createServer(await authority.issue(['a.test']), (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (part: Buffer) => answer(socket, part.toString('latin1')));
+    });
+    await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
+    const { port } = peer.address() as AddressInfo;
+    const socket = await new Promise<TLSSocket>((resolve) => {
+      const dialled = connect(
+        { port, host: '127.0.0.1', servername: 'a.test', ca: authority.pem },
+        () => resolve(dialled),
+      );
+    });
+    const ends: string[] = [];
+    const connection = createHttp1Connection(socket, '127.0.0.1', {
+      onFree: () => ends.push('free'),
+      onGone: () => ends.push('gone'),
+    });
+    const close = async (): Promise<void> => {
+      socket.destroy();
+      await new Promise((resolve) => {
+        peer.close(resolve);
+      });
+    };
+    return { connection, ends, close };
+  };
+
+  it('is kept from one body to the next', async () => {
+    let left = 0;
+    const { connection, ends, close } = await open((socket, text) => {
+      left += text.length - (text.includes('\r\n\r\n') ? text.indexOf('\r\n\r\n') + 4 : 0);
+      if (text.startsWith('GET') || left >= 40_000) {
+        left = 0;
+        socket.write(OK);
+      }
+    });
+    const rounds = 50;
+    for (let round = 0; round < rounds; round += 1) {
+      const bytes = 40_000;
+      const { seen, body } = ask(
+        connection,
+        round % 2 === 0 ? GET : withBody({ type: 'length', bytes }),
+      );
+      body?.write(Buffer.alloc(bytes));
+      body?.finish([]);
+      await until(() => seen.told.includes('ended'), 'the answer');
+    }
+    expect(ends).toEqual(Array.from({ length: rounds }, () => 'free'));
+    await close();
+  });
+
+  it.each([
+    ['for its end where nothing else says it', 'HTTP/1.1 200 OK\r\n\r\nhalf', 'ended'],
+    ['for no end of a length', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf', 'broke'],
+  ])('takes an end without a goodbye %s', async (_what, answer, told) => {
+    const { connection, close } = await open((socket) => {
+      // The bare TCP connection ends, and TLS is not told.
+      socket.write(answer, () => {
+        setTimeout(() => socket.destroy(), 20);
+      });
+    });
+    const { seen } = ask(connection);
+    await until(() => seen.told.length === 2, 'the end');
+    expect(seen).toMatchObject({ told: ['200', told], body: 'half' });
+    await close();
+  });
+
+  it('hands a changed protocol over with every byte of it', async () => {
+    const { connection, close } = await open((socket) => {
+      socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\none ');
+      setTimeout(() => socket.write('two '), 10);
+      setTimeout(() => socket.write('three'), 20);
+    });
+    const { seen } = ask(connection, { ...GET, protocol: 'x' });
+    await until(() => seen.upgraded !== undefined, 'the change');
+    await pause(40);
+    let heard = seen.upgraded?.early.toString('latin1') ?? '';
+    seen.upgraded?.stream.on('data', (part: Buffer) => {
+      heard += part.toString('latin1');
+    });
+    await until(() => heard.endsWith('three'), 'the rest');
+    expect(heard).toBe('one two three');
+    await close();
   });
 });

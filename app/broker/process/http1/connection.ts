@@ -262,7 +262,7 @@ export const createHttp1Connection = (
   socket.on('timeout', onTimeout);
   socket.setTimeout(IDLE_REQUEST_MS);
 
-  /** Where a request's body goes. One that is over takes all and sends nothing: the connection may be another's. */
+  /** Where a request's body goes. One that is over takes all and sends nothing: what comes then is the next request's. */
   const bodyOf = ({ framing }: CallHead, told: Http1Events): CallBody => {
     let left = framing.type === 'length' ? framing.bytes : 0;
     const finishWith = (last: string): void => {
@@ -284,7 +284,7 @@ export const createHttp1Connection = (
       once: (event, listener) => socket.once(event, listener),
       removeListener: (event, listener) => socket.removeListener(event, listener),
       write: (chunk) => {
-        if (events !== told) return true;
+        if (events !== told || sent) return true;
         if (framing.type === 'chunked') return writeChunk(chunk);
         left -= chunk.length;
         if (left >= 0) return socket.write(chunk);
@@ -293,7 +293,7 @@ export const createHttp1Connection = (
         return true;
       },
       finish: (fields) => {
-        if (events !== told) return;
+        if (events !== told || sent) return;
         if (framing.type !== 'chunked') {
           if (left === 0) finishWith('');
           else breakOff('a body that is shorter than it said');
