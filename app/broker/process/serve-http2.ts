@@ -9,7 +9,8 @@ import { failure, ok, type Clock } from '../../kit/index.ts';
 import { http2Call } from './call-http2.ts';
 import { http2Caller, sendHttp2Refusal } from './caller-http2.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
-import { forward, type ForwardDeps, type Outgoing } from './forward.ts';
+import { forward } from './forward.ts';
+import type { ForwardDeps, Outgoing } from './passage.ts';
 import { withoutPseudo } from './http2-headers.ts';
 import {
   MAX_STREAMS,

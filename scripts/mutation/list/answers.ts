@@ -34,7 +34,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/answer.test.ts`,
     ],
   ]),
-  ...inFile(`${PROCESS}/forward.ts`, [
+  ...inFile(`${PROCESS}/forward-answer.ts`, [
     [
       'scrub-trailers',
       'trailers are scrubbed',
@@ -49,6 +49,8 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'const planned = { pairs: safeTrailers(headers), hits: 0 };',
       'app/broker/echo.test.ts',
     ],
+  ]),
+  ...inFile(`${PROCESS}/forward.ts`, [
     [
       'trip-trailer',
       'a placeholder in a trailer trips',

@@ -24,7 +24,7 @@ export const ASKING_MUTATIONS: readonly Mutation[] = [
     [
       'ask-left',
       'the question of a program that is gone is withdrawn',
-      'caller.onLeft(() => gone?.abort())',
+      'caller.onLeft(() => underWay.gone?.abort())',
       'caller.onLeft(() => undefined)',
       ASK,
     ],
