@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { DESTINATIONS_VARIABLE, noteOf } from '../../app/broker/testing/destinations.ts';
 import { connectRelay } from '../../app/broker/testing/relay.ts';
 import { createStartBroker, forkProcess, type Broker, type Spawn } from '../../app/broker/index.ts';
+import { buildWatchSet, type WatchedValue } from '../../app/broker/fingerprint.ts';
 import type { SessionId } from '../../app/contract/index.ts';
 import { createScope, Secret, unwrap, type Scope } from '../../app/kit/index.ts';
 import { buildGrant, buildNetworkPolicy } from '../../app/policy/index.ts';
@@ -16,11 +18,24 @@ const LOOPBACK = '127.0.0.1';
 /** The broker process of the tests: all of the real one, but that a note says where a connection was going. */
 const ENTRY = fileURLToPath(new URL('../../app/broker/testing/main.ts', import.meta.url));
 
+/** Values such as a project's `.env` holds, which turn up nowhere in the load. */
+const watchedValues = (count: number): readonly WatchedValue[] =>
+  Array.from({ length: count }, (_, at) => ({
+    value: randomBytes(24).toString('base64url'),
+    owner: { code: 'watch.hidden-value', words: `The value of NAME_${String(at)} in .env` },
+  }));
+
+export type GloveboxProcessOptions = {
+  readonly extraEnv?: Readonly<Record<string, string>>;
+  /** How many values the session was not granted and watches for, both ways. */
+  readonly watched?: number;
+};
+
 /** The broker process alone, with a client on the host: the rivals' topology. */
 export const createGloveboxProcess = async (
   { upstreamPort, upstreamCa, secret }: Setting,
   scope: Scope,
-  extraEnv: Readonly<Record<string, string>> = {},
+  { extraEnv = {}, watched = 0 }: GloveboxProcessOptions = {},
 ): Promise<Contender> => {
   const folder = mkdtempSync(join(tmpdir(), 'gbx-bench-link-'));
   scope.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -77,6 +92,7 @@ export const createGloveboxProcess = async (
   await start(first);
   await first.close();
   const broker = await start(scope);
+  if (watched > 0) broker.watch(buildWatchSet(watchedValues(watched), new Set([secret])).set);
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, broker.authority.certificatePem);
   const relay = await connectRelay(folder);
@@ -86,8 +102,8 @@ export const createGloveboxProcess = async (
   writeFileSync(noteOf(folder, LOOPBACK), destination);
   const via = { host: LOOPBACK, port: relay.port, connect: false };
   return {
-    name: 'glovebox (process)',
-    topology: 'client on the host, broker process, upstream; memory is the broker process',
+    name: watched > 0 ? `glovebox (watching ${String(watched)})` : 'glovebox (process)',
+    topology: `client on the host, broker process, upstream; memory is the broker process${watched > 0 ? `; watches for ${String(watched)} values beside` : ''}`,
     run: (phase) =>
       runOnHost(phase, { host: UPSTREAM_HOST, port: HTTPS, via }, ca, grant.placeholder),
     roots: () => Promise.resolve([pid]),

@@ -64,8 +64,7 @@ export const profileBroker = async (
   try {
     const preload = pathToFileURL(join(import.meta.dirname, 'profile-preload.mjs')).href;
     const contender = await createGloveboxProcess(await startSetting(scope), scope, {
-      NODE_OPTIONS: `--import ${preload}`,
-      BENCH_PROFILE_FOLDER: folder,
+      extraEnv: { NODE_OPTIONS: `--import ${preload}`, BENCH_PROFILE_FOLDER: folder },
     });
     const reports: string[] = [];
     let written = 0;

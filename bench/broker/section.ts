@@ -18,13 +18,17 @@ import { startBenchUpstream } from './upstream.ts';
 const AUTHORITY = 'Bench upstream';
 const SECRET = 'sk-bench-Jf83kd02LmQz71xWvT5yBn64HsRc';
 
+/** As many as a project with a few hidden files and a vault in use have. */
+const WATCHED = 50;
+
 type Start = (setting: Setting, scope: Scope) => Promise<Contender>;
 
 /** Who may take part, by the name that `--only` takes. */
 const CONTENDERS: readonly (readonly [name: string, start: Start])[] = [
   ['direct', (setting) => Promise.resolve(createDirect(setting))],
   ['session', createGloveboxSession],
-  ['process', createGloveboxProcess],
+  ['process', (setting, scope) => createGloveboxProcess(setting, scope)],
+  ['watching', (setting, scope) => createGloveboxProcess(setting, scope, { watched: WATCHED })],
   ['sandbox-runtime', createSandboxRuntime],
   ['varlock', createVarlock],
   ['mitmproxy', createMitmproxy],
