@@ -180,6 +180,17 @@ describe('the pool of connections to servers', () => {
     expect(dialled).toHaveLength(MAX_SOCKETS_PER_UPSTREAM + 1);
   });
 
+  it('dials for no request that was given up while it waited', async () => {
+    const { take, connectionOf, dialled } = await rig();
+    const [one] = await Promise.all(
+      Array.from({ length: MAX_SOCKETS_PER_UPSTREAM }, () => connectionOf(take())),
+    );
+    take().untake();
+    one?.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(dialled).toHaveLength(MAX_SOCKETS_PER_UPSTREAM);
+  });
+
   it('lets go of a request that waits no longer', async () => {
     const never: Dial = () => new Promise(() => undefined);
     const { pool } = await rig({ dial: never });
