@@ -300,6 +300,13 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile(`${PROCESS}/serve-http1.ts`, [
     [
+      'idle-program',
+      'a connection of a program that lies idle is ended',
+      'connection.idleSince <= due',
+      'connection.idleSince < 0',
+      `${PROCESS}/serve-http1.test.ts`,
+    ],
+    [
       'pipeline',
       'pipelined requests are bounded',
       'if (connection.active > MAX_PIPELINED_REQUESTS) {',
