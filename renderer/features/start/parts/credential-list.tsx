@@ -207,7 +207,9 @@ const CredentialRow = ({
         }}
         testId="grant-switch"
       />
-      <b className={on ? styles.on : styles.off}>{credential.name}</b>
+      <b className={on ? styles.on : styles.off} title={credential.name}>
+        {credential.name}
+      </b>
       <span className={sectionStyles.tag}>{on ? span : 'off'}</span>
       <small className={styles.scope}>
         <span>
@@ -227,6 +229,11 @@ const CredentialRow = ({
           </button>
         )}
       </small>
+      {on && credential.env === undefined && kindForm(credential.kind).variable === 'named' && (
+        <small className={styles.warn}>
+          No variable inside holds its placeholder, so nothing there can use it.
+        </small>
+      )}
       {open && <GrantEditor credential={credential} hosts={hosts} grant={grant} onChange={set} />}
     </li>
   );
