@@ -52,7 +52,7 @@ const SHOTS: readonly Shot[] = [
       await pick(page);
       await page.getByTestId('workspace-live').click();
       await page.getByTestId('network-allow').click();
-      await page.getByTestId('grant-switch').nth(2).click();
+      await page.locator('[data-name="internal-search"]').getByTestId('grant-switch').click();
       await page.getByTestId('hide-add').fill('../outside');
       await page.getByTestId('hide-add').press('Enter');
       await page.getByTestId('allow-add').fill('docs.example.com');
@@ -93,6 +93,14 @@ const SHOTS: readonly Shot[] = [
       await page.getByTestId('allow-add').fill('https://docs.example.com/a');
       await page.getByTestId('allow-add').press('Enter');
       await page.getByTestId('limit-ttl').focus();
+    },
+  },
+  {
+    name: 'start-no-variable',
+    fixture: 'full',
+    act: async (page) => {
+      await pick(page);
+      await page.locator('[data-name="crm"]').getByTestId('grant-switch').click();
     },
   },
   {
