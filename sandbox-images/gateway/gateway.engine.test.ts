@@ -434,6 +434,25 @@ assert time.perf_counter() - began < 1`),
     expect(await python('print(tcp("192.0.2.9", 80))')).toContain('hello');
   });
 
+  it('waits for a program that took its place while the link was down, and nothing leaves till then', async () => {
+    link.close();
+    const squatter = python(`
+for i in range(500):
+  try: s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 15053)); break
+  except OSError: time.sleep(0.01)
+time.sleep(1.5)
+print(tcp("192.0.2.9", 80), tcp("192.0.2.53", 53))`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 500);
+    });
+    links = 0;
+    await listen();
+    expect(await squatter).toBe('ConnectionRefusedError ConnectionRefusedError');
+    await linked();
+    expect(await python('print(tcp("192.0.2.9", 80))')).toContain('hello');
+    expect(await python('print(socket.gethostbyname("example.com"))')).toBe('198.18.0.1');
+  });
+
   it('leaves no way out when the gateway is gone', async () => {
     await promisify(execFile)('docker', ['kill', gateway]);
     expect(
