@@ -1,6 +1,7 @@
 import type { Target } from '../target.ts';
 import { ANSWER_TARGETS } from './answers.ts';
 import { BROKER_TARGETS } from './broker.ts';
+import { EXCHANGE_TARGETS } from './exchanges.ts';
 import { CONTENT_TARGETS } from './contents.ts';
 import { GIT_TARGETS } from './git.ts';
 import { NAME_TARGETS } from './names.ts';
@@ -21,6 +22,7 @@ export const TARGETS: readonly Target[] = [
   ...WEBSOCKET_TARGETS,
   ...CONTENT_TARGETS,
   ...ANSWER_TARGETS,
+  ...EXCHANGE_TARGETS,
   ...BROKER_TARGETS,
 ];
 

@@ -180,6 +180,20 @@ describe('the pool of connections to servers', () => {
     expect(dialled).toHaveLength(MAX_SOCKETS_PER_UPSTREAM + 1);
   });
 
+  it('gives no connection to a request that waits whose server is about to close it', async () => {
+    const { take, connectionOf, ask, dialled } = await rig({
+      answer: 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok',
+    });
+    const [one] = await Promise.all(
+      Array.from({ length: MAX_SOCKETS_PER_UPSTREAM }, () => connectionOf(take())),
+    );
+    const waiting = take();
+    if (one === undefined) throw new Error('none');
+    await ask(one);
+    expect(await connectionOf(waiting)).not.toBe(one);
+    expect(dialled).toHaveLength(MAX_SOCKETS_PER_UPSTREAM + 1);
+  });
+
   it('dials for no request that was given up while it waited', async () => {
     const { take, connectionOf, dialled } = await rig();
     const [one] = await Promise.all(
