@@ -22,6 +22,7 @@ import { createMediators } from './mediators/mediators.ts';
 import { createNativeSockets } from './native-sockets.ts';
 import { createRecorder } from './recorder.ts';
 import { createResolve } from './resolve.ts';
+import { settleLater } from './settle.ts';
 import { createUpstreamPool } from './upstream-pool.ts';
 import { createWebSocketUpgrade } from './websocket/upgrade.ts';
 import { createWires } from './wires/wires.ts';
@@ -148,6 +149,7 @@ export const runBroker = async (
     onLinked: () => send({ type: 'linked' }),
   });
   await link.listen(spec.linkFolder);
+  const cancelSettling = settleLater(clock);
 
   return {
     onMessage: (message) => {
@@ -159,6 +161,7 @@ export const runBroker = async (
       else if (message.type === 'answer') asker.answered(message.id, message);
     },
     close: async () => {
+      cancelSettling();
       memory.close();
       link.close();
       intercept.close();

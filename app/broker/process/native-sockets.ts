@@ -4,7 +4,7 @@ import { readSockaddr, SOCKADDR_BYTES, type Endpoint } from './endpoint.ts';
 
 /**
  * The socket calls Node has no API for: descriptors that come with a message, where a socket is bound, and options of any kind.
- * The one file of this room that speaks to libc. Linux on x64 and arm64.
+ * With `native-heap.ts`, all of this room that speaks to libc. Linux on x64 and arm64.
  */
 
 /** Most descriptors that one message may carry; the kernel closes what does not fit and says so. */
