@@ -265,6 +265,29 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
       `${HTTP1}/connection.test.ts`,
     ],
     [
+      'connection-gone',
+      'a request on a connection that closed before anyone listened does not wait for ever',
+      "if (!usable()) queueMicrotask(() => breakOff('ECONNRESET'));",
+      '',
+      `${HTTP1}/connection.test.ts`,
+    ],
+    [
+      'connection-whole',
+      'a body that came whole is not broken by what follows',
+      `    broke: (failed) => {
+      if (over) return;`,
+      '    broke: (failed) => {',
+      `${HTTP1}/connection.test.ts`,
+    ],
+    [
+      'connection-slow',
+      'a connection that is done with does not wait for ever for a server that reads nothing',
+      `    if (events !== undefined) breakOff('ETIMEDOUT', true);
+    else destroy();`,
+      "    if (events !== undefined) breakOff('ETIMEDOUT', true);",
+      `${HTTP1}/connection.test.ts`,
+    ],
+    [
       'connection-upgrade-name',
       'a connection changes to no protocol that is not named',
       'if (!namesUpgrade(head)) {',
@@ -292,6 +315,13 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
       'no connection is given out that is too old or gone',
       'if (last.until > now && last.connection.usable())',
       'if (last !== undefined)',
+      `${PROCESS}/upstream-pool.test.ts`,
+    ],
+    [
+      'pool-hint',
+      'no connection is given out that its server is about to close',
+      'if (keepForMs <= 0 || closed) {',
+      'if (closed) {',
       `${PROCESS}/upstream-pool.test.ts`,
     ],
     [
