@@ -1,6 +1,7 @@
 import type { Mutation } from './mutation.ts';
 import { ANSWER_MUTATIONS } from './list/answers.ts';
 import { ASKING_MUTATIONS } from './list/asking.ts';
+import { FOOTING_MUTATIONS } from './list/footing.ts';
 import { HOST_MUTATIONS } from './list/host.ts';
 import { POLICY_MUTATIONS } from './list/policy.ts';
 import { PROTOCOL_MUTATIONS } from './list/protocols.ts';
@@ -16,4 +17,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...POLICY_MUTATIONS,
   ...HOST_MUTATIONS,
   ...ASKING_MUTATIONS,
+  ...FOOTING_MUTATIONS,
 ];
