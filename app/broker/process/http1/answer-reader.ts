@@ -27,6 +27,17 @@ export type AnswerReader = {
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const NO_TRAILERS: HeaderPairs = [];
+/** Room for a head that does not come in one piece, in bytes: at first, and at most. */
+const HELD_BYTES = 4096;
+const MAX_HELD_BYTES = MAX_HEADER_BYTES + HEAD_END.length;
+
+/** The same bytes with room for so many. */
+const withRoom = (held: Buffer, used: number, bytes: number): Buffer => {
+  if (bytes <= held.length) return held;
+  const larger = Buffer.allocUnsafe(Math.min(MAX_HELD_BYTES, Math.max(bytes, 2 * held.length)));
+  held.copy(larger, 0, 0, used);
+  return larger;
+};
 
 export const createAnswerReader = (events: AnswerEvents): AnswerReader => {
   let state: 'idle' | 'head' | 'length' | 'chunked' | 'close' | 'broken' = 'idle';
@@ -82,16 +93,18 @@ export const createAnswerReader = (events: AnswerEvents): AnswerReader => {
         else onHead(bytes.toString('latin1', from, end));
         return end + HEAD_END.length;
       }
-      held = Buffer.allocUnsafe(MAX_HEADER_BYTES + HEAD_END.length);
+      held = Buffer.allocUnsafe(HELD_BYTES);
       heldBytes = 0;
     }
     // The end may lie across two pieces.
     const searched = Math.max(0, heldBytes - HEAD_END.length + 1);
     const before = heldBytes;
+    const wanted = Math.min(MAX_HELD_BYTES, heldBytes + bytes.length - from);
+    held = withRoom(held, heldBytes, wanted);
     heldBytes += bytes.copy(held, heldBytes, from);
     const end = held.subarray(0, heldBytes).indexOf(HEAD_END, searched);
     if (end < 0) {
-      if (heldBytes === held.length) broken('a header section that is too large');
+      if (heldBytes === MAX_HELD_BYTES) broken('a header section that is too large');
       return bytes.length;
     }
     const text = held.toString('latin1', 0, end);
