@@ -25,4 +25,32 @@ describe('a token endpoint’s answer', () => {
     expect(text).toContain('"access_token":"fake"');
     expect(lifetimes).toEqual([lifetime]);
   });
+
+  it.each([
+    'token_type',
+    'token_expires',
+    'tokenExpiresAt',
+    'refresh_token_expires_in',
+    'refreshTokenExpirationTime',
+    'token_issued_at',
+    'token_uri',
+    'tokenEndpoint',
+    'token_scope',
+    'tokenScopes',
+  ])('leaves %s as it is, which only tells about a token', (name) => {
+    const body = JSON.stringify({ [name]: 'as it was' });
+    expect(replaced(body).text).toBe(body);
+  });
+
+  it.each([
+    'access_token',
+    'scoped_token',
+    'scopeToken',
+    'expiring_token',
+    'token_type_secret',
+    'urlToken',
+  ])('takes %s for a token', (name) => {
+    const { text } = replaced(JSON.stringify({ [name]: 'real' }));
+    expect(text).toBe(JSON.stringify({ [name]: 'fake' }));
+  });
 });

@@ -16,8 +16,9 @@ export const MAX_ANSWER_DEPTH = 16;
 
 /** Names of fields whose text is a credential, or may be one. */
 const SECRET_FIELD = /token|secret|assertion|jwt|ticket|credential|api_?key|password/i;
-/** Names of the same form that say something about one. */
-const TELLS_ABOUT = /type$|expir|_in$|_at$|uri$|url$|endpoint$|scope/i;
+/** Names of the same form that say something about one, by how they end: `scoped_token` is one itself. */
+const TELLS_ABOUT =
+  /(?:type|_in|_at|uri|url|endpoint|scopes?|(?:expires|expired|expiry|expiration)(?:_?(?:in|at|on|date|time))?)$/i;
 
 /** What becomes of one token: its name in the answer, the token, and how long it lives. */
 export type Replace = (
