@@ -58,7 +58,7 @@ const GRAM_BYTES = 3;
 const MIN_MAP_BITS = 13;
 const MAX_MAP_BITS = 20;
 /** Places in the map for each gram, so that few others share one. */
-const MAP_PLACES_FOR_EACH = 16;
+const MAP_PLACES_FOR_EACH = 128;
 
 /** The bytes at a place, as a number. */
 export const gramAt = (bytes: Uint8Array, at: number, mask: number): number =>
