@@ -146,6 +146,14 @@ describe('a body that is carried', () => {
     expect(ended).not.toHaveBeenCalled();
   });
 
+  it('goes nowhere either where it had only just arrived', async () => {
+    const { from, sink, discard } = start();
+    from.data(PIECE);
+    discard();
+    await nextTurn();
+    expect(sink.written).toEqual([]);
+  });
+
   it('goes no further than to where its step ends it', async () => {
     const { from, sink, ended } = start({ push: () => undefined, end: () => [] });
     from.data(PIECE);

@@ -121,6 +121,38 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/search.test.ts`,
     ],
   ]),
+  ...inFile(`${PROCESS}/needles.ts`, [
+    [
+      'search-stride',
+      'no stretch as long as the shortest secret is passed over',
+      'const stride = window - gramBytes + 1;',
+      'const stride = window - gramBytes + 2;',
+      `${PROCESS}/search.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/pump.ts`, [
+    [
+      'body-backpressure',
+      'the reader of a body sets the pace',
+      'else if (enough && !paused) {',
+      'else if (enough && over) {',
+      `${PROCESS}/pump.test.ts`,
+    ],
+    [
+      'body-joined',
+      'a body is put together up to a bound only',
+      'if (!full && (alone || enough)) carry();',
+      'if (!full && alone) carry();',
+      `${PROCESS}/pump.test.ts`,
+    ],
+    [
+      'body-discarded',
+      'what had arrived of a body that was given up goes nowhere',
+      '    clearImmediate(nextTurn);\n    arrived = [];\n    if (full)',
+      '    if (full)',
+      `${PROCESS}/pump.test.ts`,
+    ],
+  ]),
   ...inFile(`${PROCESS}/content-decoding.ts`, [
     [
       'coding-order',
