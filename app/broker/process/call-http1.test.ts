@@ -2,23 +2,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Socket } from 'node:net';
 import { fail, ok, systemClock, unwrap } from '../../kit/index.ts';
 import { parseHost } from '../../policy/index.ts';
-import { listenScripted, until } from '../testing/scripted-server.ts';
+import { GET, listenScripted, OK, until } from '../testing/scripted-server.ts';
 import { http1Call, MAX_INTERIM_ANSWERS } from './call-http1.ts';
 import type { Dial } from './dial.ts';
 import type { CallBody, CallEvents, CallFailure, CallHead } from './http-call.ts';
 import { createUpstreamPool } from './upstream-pool.ts';
 
 const TO = { host: unwrap(parseHost('a.test')), port: 80, tls: false };
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const GET: CallHead = {
-  method: 'GET',
-  target: '/',
-  headers: [['Host', 'a.test']],
-  framing: { type: 'none' },
-  authority: 'a.test',
-  sensitive: () => [],
-  protocol: undefined,
-};
 const POST: CallHead = { ...GET, method: 'POST', framing: { type: 'length', bytes: 3 } };
 
 const cleanups: (() => Promise<void> | void)[] = [];

@@ -108,7 +108,7 @@ describe('a broker that is used up from inside', () => {
   }, 60_000);
 
   it('ends rather than take the host’s memory, and comes back', async () => {
-    await openWith({ crowded: 4000 * MIB, most: 160 * MIB });
+    await openWith({ crowded: 4000 * MIB, most: 100 * MIB });
     const waiting = await stand.rig.tls('api.test');
     const end = endingOf(waiting);
     await holdBodies(40);

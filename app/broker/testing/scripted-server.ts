@@ -1,4 +1,17 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { CallHead } from '../process/http-call.ts';
+
+/** The smallest request, and an answer to it. */
+export const GET: CallHead = {
+  method: 'GET',
+  target: '/',
+  headers: [['Host', 'a.test']],
+  framing: { type: 'none' },
+  authority: 'a.test',
+  sensitive: () => [],
+  protocol: undefined,
+};
+export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** A server that says what a test tells it to, byte for byte. */
 export type ScriptedServer = {

@@ -2,22 +2,18 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTestAuthority } from '../../testing/certificates.ts';
-import { listenScripted, until, type ScriptedServer } from '../../testing/scripted-server.ts';
+import {
+  GET,
+  listenScripted,
+  OK,
+  until,
+  type ScriptedServer,
+} from '../../testing/scripted-server.ts';
 import type { BodySource } from '../body-source.ts';
 import type { CallHead } from '../http-call.ts';
 import { createHttp1Connection, type Http1Break, type Http1Connection } from './connection.ts';
 import { writeRequestHead } from './written-head.ts';
 
-const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
-const GET: CallHead = {
-  method: 'GET',
-  target: '/',
-  headers: [['Host', 'a.test']],
-  framing: { type: 'none' },
-  authority: 'a.test',
-  sensitive: () => [],
-  protocol: undefined,
-};
 const withBody = (framing: CallHead['framing']): CallHead => ({ ...GET, method: 'POST', framing });
 
 let server: ScriptedServer | undefined;
