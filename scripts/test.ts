@@ -12,7 +12,8 @@ import { bin, node24 } from './tools.ts';
 
 /**
  * Everything, in the order in which it fails fastest: set-up, static checks, unit tests, tests with real
- * containers and a real keychain, then the browser. Ends with one line of counts.
+ * containers and a real keychain, then the browser. Ends with what failed, by name, and one line of counts:
+ * whoever reads only the end of a long log knows where to look.
  */
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -38,16 +39,25 @@ const runShown = (command: readonly string[], env: Env = {}): Promise<number> =>
 
 const reports = mkdtempSync(join(tmpdir(), 'gbx-reports-'));
 const keychain = createKeychainSession();
+const NO_REPORT: Report = {
+  passed: 0,
+  failed: ['the runner ended without a report'],
+  skipped: [],
+};
+/** The static checks by their names in `check.ts`, so that the end of the log can say which one failed. */
+const CHECKS = ['format', 'lint', 'import borders', 'unused code', 'types', 'documents'];
 let passed = 0;
-let failed = 0;
+const failed: string[] = [];
 const skipped: string[] = [];
 
 const count = (name: string, code: number, report: Report): void => {
   passed += report.passed;
-  failed += report.failed;
+  failed.push(...report.failed.map((line) => `${name}: ${line}`));
   skipped.push(...report.skipped.map((line) => `${name}: ${line}`));
   // A runner that failed without a failing test (a crash, a leak at the end) is a failure all the same.
-  if (code !== 0 && report.failed === 0) failed += 1;
+  if (code !== 0 && report.failed.length === 0) {
+    failed.push(`${name}: the runner ended with ${String(code)}, though no test failed`);
+  }
 };
 
 const stage = async (name: string, task: () => Promise<void>): Promise<void> => {
@@ -76,13 +86,12 @@ const vitest = async (project: string, withKeychain: boolean): Promise<void> => 
       ? await runShown(keychain.wrap(command), { ...keychain.env, ...env })
       : await runShown(command, env);
   const report =
-    existsSync(file) && existsSync(skippedFile)
-      ? readVitestReport(file, skippedFile)
-      : { passed: 0, failed: 1, skipped: [] };
+    existsSync(file) && existsSync(skippedFile) ? readVitestReport(file, skippedFile) : NO_REPORT;
   count(project, code, report);
   if (inCi && project === 'engine' && report.skipped.length > 0) {
-    say('An engine test was left out; in CI that is a failure.');
-    failed += report.skipped.length;
+    failed.push(
+      ...report.skipped.map((line) => `engine: left out, which CI does not take: ${line}`),
+    );
   }
 };
 
@@ -97,25 +106,24 @@ const playwright = async (): Promise<void> => {
     keychain === undefined
       ? await runShown(command, env)
       : await runShown(keychain.wrap(command), { ...env, ...keychain.env });
-  count(
-    'e2e',
-    code,
-    existsSync(file) ? readPlaywrightReport(file) : { passed: 0, failed: 1, skipped: [] },
-  );
+  count('e2e', code, existsSync(file) ? readPlaywrightReport(file) : NO_REPORT);
 };
 
 const stages: Readonly<Record<string, () => Promise<void>>> = {
   'set-up': async () => {
-    if ((await runShown([node24, 'scripts/setup.ts', '--tests'])) !== 0) failed += 1;
+    if ((await runShown([node24, 'scripts/setup.ts', '--tests'])) !== 0) {
+      failed.push('set-up: the first lines of this log say which step');
+    }
     const renderer = await ensureRenderer();
     if (!renderer.ok) {
-      say(renderer.error.message);
-      failed += 1;
+      failed.push(`set-up: ${renderer.error.message}`);
     }
   },
   static: async () => {
-    const checks = ['format', 'lint', 'import borders', 'unused code', 'types', 'documents'];
-    if ((await runShown([node24, 'scripts/check.ts', ...checks])) !== 0) failed += 1;
+    for (const name of CHECKS) {
+      const code = await runShown([node24, 'scripts/check.ts', name]);
+      if (code !== 0) failed.push(`static: ${name}`);
+    }
   },
   unit: () => vitest('unit', false),
   engine: () => vitest('engine', true),
@@ -133,7 +141,8 @@ try {
 }
 
 if (skipped.length > 0) say(`\nLeft out:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
+if (failed.length > 0) say(`\nFailed:\n${failed.map((line) => `  ${line}`).join('\n')}`);
 process.stdout.write(
-  `\n${String(passed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped\n`,
+  `\n${String(passed)} passed, ${String(failed.length)} failed, ${String(skipped.length)} skipped\n`,
 );
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = failed.length === 0 ? 0 : 1;

@@ -4,7 +4,8 @@ import { z } from 'zod';
 /** What one runner counted. */
 export type Report = {
   readonly passed: number;
-  readonly failed: number;
+  /** Name of each test that failed, or of the file that could not be collected, and its first words. */
+  readonly failed: readonly string[];
   /** Name and reason of each test that was left out. */
   readonly skipped: readonly string[];
 };
@@ -19,11 +20,14 @@ const VitestReport = z.looseObject({
         z.looseObject({
           fullName: z.string(),
           status: z.string(),
+          failureMessages: z.array(z.string()).nullish(),
         }),
       ),
     }),
   ),
 });
+
+const firstLine = (words: string | undefined): string => words?.split('\n', 1)[0] ?? 'no words';
 
 const NO_REASON = 'no reason was given';
 
@@ -31,13 +35,18 @@ const NO_REASON = 'no reason was given';
 export const readVitestReport = (path: string, skippedPath: string): Report => {
   const report = VitestReport.parse(JSON.parse(readFileSync(path, 'utf8')));
   const tests = report.testResults.flatMap((file) => file.assertionResults);
-  const brokenFiles = report.testResults.filter(
-    (file) =>
-      file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
-  );
+  const failedTests = tests
+    .filter((test) => test.status === 'failed')
+    .map((test) => `${test.fullName}: ${firstLine(test.failureMessages?.[0])}`);
+  const brokenFiles = report.testResults
+    .filter(
+      (file) =>
+        file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+    )
+    .map((file) => `${file.name}: ${firstLine(file.message)}`);
   return {
     passed: tests.filter((test) => test.status === 'passed').length,
-    failed: tests.filter((test) => test.status === 'failed').length + brokenFiles.length,
+    failed: [...failedTests, ...brokenFiles],
     skipped: z.array(z.string()).parse(JSON.parse(readFileSync(skippedPath, 'utf8'))),
   };
 };
@@ -65,10 +74,21 @@ const skippedIn = (suite: PlaywrightSuite): readonly string[] => [
   ...(suite.suites ?? []).flatMap(skippedIn),
 ];
 
+const UNEXPECTED: readonly string[] = ['unexpected', 'flaky'];
+
+const failedIn = (suite: PlaywrightSuite): readonly string[] => [
+  ...(suite.specs ?? []).flatMap((spec) =>
+    spec.tests
+      .filter((test) => UNEXPECTED.includes(test.status))
+      .map((test) => `${spec.title}: ${test.status}`),
+  ),
+  ...(suite.suites ?? []).flatMap(failedIn),
+];
+
 const PlaywrightReport = z.looseObject({
-  stats: z.looseObject({ expected: z.int(), unexpected: z.int(), flaky: z.int() }),
+  stats: z.looseObject({ expected: z.int() }),
   suites: z.array(z.custom<PlaywrightSuite>((value) => typeof value === 'object')),
-  errors: z.array(z.unknown()),
+  errors: z.array(z.looseObject({ message: z.string().optional() })),
 });
 
 /** Reads Playwright's JSON report. A test that passed only when tried again is a failure here. */
@@ -76,7 +96,10 @@ export const readPlaywrightReport = (path: string): Report => {
   const report = PlaywrightReport.parse(JSON.parse(readFileSync(path, 'utf8')));
   return {
     passed: report.stats.expected,
-    failed: report.stats.unexpected + report.stats.flaky + report.errors.length,
+    failed: [
+      ...report.suites.flatMap(failedIn),
+      ...report.errors.map((error) => `outside of a test: ${firstLine(error.message)}`),
+    ],
     skipped: report.suites.flatMap(skippedIn),
   };
 };
