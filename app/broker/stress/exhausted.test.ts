@@ -25,12 +25,15 @@ describe('a broker that is used up from inside', () => {
       request.resume();
       if (request.url !== '/wait') response.end('hello');
     });
-    two = await listenHttp2(authority, ['two.test'], (stream, headers) => {
+    // The server has room for all of them: what is refused here, the broker refused.
+    const roomy = { maxSessionMemory: 1000 };
+    const onStream: Parameters<typeof listenHttp2>[2] = (stream, headers) => {
       arrived.push(`${headers[':method'] ?? ''} ${headers[':path'] ?? ''}`);
       if (headers[':path'] === '/wait') return;
       stream.respond({ ':status': 200 });
       stream.end('hello');
-    });
+    };
+    two = await listenHttp2(authority, ['two.test'], onStream, roomy);
   });
   afterEach(async () => {
     await stand.close();
