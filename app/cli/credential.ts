@@ -1,6 +1,7 @@
 import { CredentialInput } from '../contract/index.ts';
 import type { Failure, Result, Secret } from '../kit/index.ts';
 import { ok } from '../kit/index.ts';
+import { isFoundInside } from '../policy/index.ts';
 import { printable, sayFailure } from './console.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { promptSecret, readSecret } from './secret-input.ts';
@@ -59,6 +60,14 @@ export const addCredential = async (
   invocation.console.say(
     `Stored ${name} (${kind})${hosts.length === 0 ? '' : ` for ${hosts.join(', ')}`}${env === undefined ? '' : `, placeholder in ${env}`}.`,
   );
+  if (!isFoundInside(kind, env)) {
+    invocation.console.say(
+      `Warning: nothing inside can use ${name}, because no variable holds its placeholder.`,
+    );
+    invocation.console.say(
+      `  Remove it and store it again with a variable: glovebox credential remove ${name}, then add it with --env VARIABLE.`,
+    );
+  }
   return EXIT.done;
 };
 

@@ -9,6 +9,7 @@ import {
 import { unwrap } from '../kit/index.ts';
 import {
   checkSecret,
+  isFoundInside,
   KIND_LIST,
   kindInfo,
   mintPlaceholder,
@@ -47,6 +48,13 @@ describe('kinds', () => {
     for (const kind of ['header:Host', 'header:content-length', 'header:', 'toString', 'x']) {
       expect(kindInfo(kind).ok).toBe(false);
     }
+  });
+
+  it('knows which need a variable before anything inside can use them', () => {
+    const needing = [...KINDS, ...MEDIATED_KINDS].filter((kind) => !isFoundInside(kind, undefined));
+    expect(needing).toEqual(['bearer', 'basic', ...PLACED]);
+    for (const kind of needing) expect(isFoundInside(kind, 'MY_TOKEN')).toBe(true);
+    expect(isFoundInside('no-such', 'MY_TOKEN')).toBe(false);
   });
 
   it.each([

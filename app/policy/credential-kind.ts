@@ -71,6 +71,16 @@ export const kindInfo = (kind: string): Result<KindInfo> => {
 /** All kinds with facts of their own, for lists; those that name a place are not among them. */
 export const KIND_LIST: readonly KindInfo[] = Object.values(KINDS);
 
+/**
+ * Whether anything inside gets hold of a credential's placeholder: by the variable that the user named,
+ * by one of the kind's own, or in the kind's file. False for a kind that does not exist.
+ */
+export const isFoundInside = (kind: string, env: string | undefined): boolean => {
+  const info = kindInfo(kind);
+  if (!info.ok) return false;
+  return env !== undefined || info.value.env.length > 0 || info.value.file === true;
+};
+
 /** Which public shape a secret has, by its prefix or its form. */
 export const shapeOf = (kind: string, secret: string): SecretShape => {
   const info = kindInfo(kind);

@@ -1,6 +1,7 @@
 export { foldMapped, formatAddress, parseAddress } from './address.ts';
 export {
   checkSecret,
+  isFoundInside,
   KIND_LIST,
   kindInfo,
   MIN_SECRET_CHARS,

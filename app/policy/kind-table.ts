@@ -35,6 +35,8 @@ export type KindInfo = {
   readonly sites: readonly InjectionSite[];
   /** Variables that hold the placeholder inside, where the user names none. */
   readonly env: readonly string[];
+  /** Whether a credential file with the placeholders stands inside, whatever the variables. */
+  readonly file?: boolean;
   /** What the kind calls the first part of its secret; `value` where there is but one. */
   readonly part?: string;
   /** Port of a host rule that names none, where it is not the web's. */
@@ -205,6 +207,7 @@ export const KINDS: Readonly<Record<string, KindInfo>> = {
     sites: [{ type: 'google-service-account' }],
     // The placeholder is the key's id in a key file of our own; no variable holds it by itself.
     env: [],
+    file: true,
     part: 'private-key-id',
     shapes: { usual: { prefix: '', mint: () => randomText(HEX, 40) } },
   },
@@ -214,6 +217,7 @@ export const KINDS: Readonly<Record<string, KindInfo>> = {
     hosts: [],
     sites: [{ type: 'oauth-refresh' }],
     env: [],
+    file: true,
     part: 'refresh-token',
     shapes: {
       usual: { prefix: '', mint: mintGeneric },

@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ASSISTANTS, SessionId, type CredentialSummary } from '../contract/index.ts';
 import { Secret, unwrap } from '../kit/index.ts';
-import { buildGrant, shapeOf, type CredentialGrant } from '../policy/index.ts';
+import { buildGrant, KIND_LIST, shapeOf, type CredentialGrant } from '../policy/index.ts';
 import { assistantHome, homeWriter } from './assistant-home.ts';
 import { CA_VARIABLES, sandboxEnvironment } from './environment.ts';
 import { credentialFiles, etcFiles, etcMounts, SANDBOX_HOME } from './etc-files.ts';
@@ -136,6 +136,19 @@ describe('credentials of several parts, and their files', () => {
       client_secret: grant.parts[1]?.placeholder,
       refresh_token: grant.parts[0]?.placeholder,
     });
+  });
+
+  it('comes with a file for exactly the kinds that are said to have one', async () => {
+    const secrets: Readonly<Record<string, unknown>> = {
+      'google-service-account': ACCOUNT,
+      'oauth-refresh': CLIENT,
+    };
+    const withFile: string[] = [];
+    for (const { kind } of KIND_LIST) {
+      const { files } = await withFiles(kind, secrets[kind] ?? 'a-canary-of-no-shape');
+      if (files.length > 0) withFile.push(kind);
+    }
+    expect(withFile).toEqual(KIND_LIST.filter(({ file }) => file).map(({ kind }) => kind));
   });
 
   it('puts every file where it is mounted, read-only', async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CredentialKind, GENERIC_KINDS } from '../../../app/contract/index.ts';
 import { unwrap } from '../../../app/kit/index.ts';
-import { kindInfo, parseAwsSecret, parseOauthSecret } from '../../../app/policy/index.ts';
+import {
+  isFoundInside,
+  kindInfo,
+  parseAwsSecret,
+  parseOauthSecret,
+} from '../../../app/policy/index.ts';
 import { composeSecret, KIND_GROUPS, kindForm, kindOf } from './kind-form.ts';
 import { hostsWords, KIND_WORDS, kindWords, scopeWords } from './words.ts';
 
@@ -21,8 +26,9 @@ describe('the form of a kind of credential', () => {
     'asks for a variable exactly where the kind has none of its own: $name',
     (kind) => {
       const at = kind.place === undefined ? '' : kind.name === 'json' ? '/a' : 'a';
-      const { env } = unwrap(kindInfo(kindOf(kind, at)));
-      expect(kind.variable).toBe(env.length === 0 ? 'named' : 'usual');
+      const { env, kind: name } = unwrap(kindInfo(kindOf(kind, at)));
+      const without = env.length === 0 ? 'spare' : 'usual';
+      expect(kind.variable).toBe(isFoundInside(name, undefined) ? without : 'named');
     },
   );
 

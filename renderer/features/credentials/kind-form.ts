@@ -38,8 +38,11 @@ export type KindForm = {
   readonly needsHosts: boolean;
   /** What its hosts look like. */
   readonly hostsExample: string;
-  /** Who says which variable holds the placeholder: the kind alone, the kind unless the user does, or the user. */
-  readonly variable: 'fixed' | 'usual' | 'named';
+  /**
+   * Who says which variable holds the placeholder: the kind alone, the kind unless the user does, the user,
+   * or nobody unless the user does, because the kind's file inside holds it.
+   */
+  readonly variable: 'fixed' | 'usual' | 'named' | 'spare';
 };
 
 const USUAL_HOSTS = 'api.example.com, *.example.com:8443';
@@ -89,7 +92,7 @@ const MEDIATED: Readonly<
     ],
     needsHosts: true,
     hostsExample: USUAL_HOSTS,
-    variable: 'named',
+    variable: 'spare',
   },
   postgres: {
     fields: PASSWORD,

@@ -19,6 +19,21 @@ const STORES = {
   none: 'Nothing can be stored: no keychain answers.',
 } as const;
 
+/** Where the placeholder stands when the user named no variable. */
+const UsualPlace = ({ kind }: { readonly kind: string }): ReactNode => {
+  const { variable } = kindForm(kind);
+  if (variable === 'spare') return 'a file inside';
+  if (variable !== 'named') return 'the usual variable';
+  return (
+    <span
+      className={styles.missing}
+      title="Nothing inside can use it. Remove it and store it again with a variable."
+    >
+      no variable
+    </span>
+  );
+};
+
 /** The credentials the user stored. No value is ever shown: the window cannot ask for one. */
 export const CredentialsPage = (): ReactNode => {
   const list = useAppStore('credentials', (state) => state.list);
@@ -127,17 +142,7 @@ export const CredentialsPage = (): ReactNode => {
                   )}
                 </td>
                 <td className={credential.env === undefined ? styles.none : 'mono'}>
-                  {credential.env ??
-                    (kindForm(credential.kind).variable === 'named' ? (
-                      <span
-                        className={styles.missing}
-                        title="Nothing inside can use it. Remove it and store it again with a variable."
-                      >
-                        no variable
-                      </span>
-                    ) : (
-                      'the usual variable'
-                    ))}
+                  {credential.env ?? <UsualPlace kind={credential.kind} />}
                 </td>
                 <td className={styles.when}>
                   {formatWhen(credential.rotatedAt ?? credential.addedAt, now)}

@@ -52,6 +52,12 @@ const focusFirst = (form: HTMLFormElement, faults: Readonly<Record<string, strin
   first?.focus();
 };
 
+const VARIABLE_EXAMPLES = {
+  usual: 'the usual one',
+  named: 'EXAMPLE_TOKEN',
+  spare: 'none: a file inside holds it',
+} as const;
+
 const KEPT_BY_SESSIONS = 'Sessions that run keep the old value until they end.';
 
 const secretFaults = (
@@ -233,7 +239,7 @@ const AddForm = ({ onClose }: { readonly onClose: () => void }): ReactNode => {
           label="Variable that holds the placeholder inside"
           name="env"
           mono
-          placeholder={kind.variable === 'named' ? 'EXAMPLE_TOKEN' : 'the usual one'}
+          placeholder={VARIABLE_EXAMPLES[kind.variable]}
           error={errors['env']}
         />
       )}
