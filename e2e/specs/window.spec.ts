@@ -18,6 +18,9 @@ const SIZES = [
   { width: 1100, height: 700 },
 ] as const;
 
+// So that a time that was left in UTC stands out, wherever the tests run.
+test.use({ timezoneId: 'Asia/Kathmandu' });
+
 let scope: Scope;
 let serving: Serving;
 let env: Readonly<Record<string, string>>;
@@ -316,9 +319,13 @@ test('by keyboard alone: open, start, filter, details, stop, review, discard', a
     await tabTo(/Timeline, newest first/);
     await press('ArrowDown');
     await press('Enter');
-    await expect(page.getByTestId('timeline-details')).toContainText('collector.example');
+    const details = page.getByTestId('timeline-details');
+    await expect(details).toContainText('collector.example');
+    const at = details.locator('time').first();
+    const row = page.locator(`time[datetime="${await at.getAttribute('datetime')}"]`).first();
+    await expect(at).toContainText(` ${await row.textContent()}.`);
     await press('Escape');
-    await expect(page.getByTestId('timeline-details')).toBeHidden();
+    await expect(details).toBeHidden();
   });
 
   await test.step('stop', async () => {

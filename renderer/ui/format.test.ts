@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   formatBytes,
   formatDuration,
+  formatInstant,
   formatShortCount,
   formatSpan,
   formatWhen,
@@ -44,5 +45,20 @@ describe('figures in words', () => {
     const now = Date.parse('2026-11-21T12:00:00Z');
     expect(formatWhen('2026-11-03T12:00:00Z', now)).toBe('2026-11-03');
     expect(formatWhen('2026-11-19T12:00:00Z', now)).toBe('Thu');
+  });
+});
+
+describe('points in time', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it('are told in the time zone of the user, day and all', () => {
+    const at = '2026-11-21T22:01:02.045678Z';
+    vi.stubEnv('TZ', 'Asia/Kathmandu');
+    expect(formatInstant(at)).toBe('2026-11-22 03:46:02.045');
+    expect(formatWhen(at, Date.parse(at))).toBe('03:46');
+    vi.stubEnv('TZ', 'UTC');
+    expect(formatInstant(at)).toBe('2026-11-21 22:01:02.045');
   });
 });

@@ -42,18 +42,29 @@ export const formatTime = (at: string | number): string => {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 };
 
+/** `14:22:07.345`, local time. */
+export const formatExactTime = (at: string | number): string =>
+  `${formatTime(at)}.${String(new Date(at).getMilliseconds()).padStart(3, '0')}`;
+
 /** `14:22`, local time. */
 export const formatClock = (at: string | number): string => formatTime(at).slice(0, 5);
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
 
-/** When something ended, short: `14:22` today, `Fri` this week, `2026-11-03` before. */
+const formatDate = (date: Date): string =>
+  `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+
+/** `2026-11-03 14:22:07.345`, local time. */
+export const formatInstant = (at: string | number): string =>
+  `${formatDate(new Date(at))} ${formatExactTime(at)}`;
+
+/** When something ended, short and in local time: `14:22` today, `Fri` this week, `2026-11-03` before. */
 export const formatWhen = (at: string, now: number): string => {
   const date = new Date(at);
   const age = now - date.getTime();
   if (age < 12 * 3_600_000) return formatClock(at);
   if (age < 6 * 86_400_000) return DAYS[date.getDay()] ?? '';
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return formatDate(date);
 };
 
 /** `1,204`. */

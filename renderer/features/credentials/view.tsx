@@ -5,6 +5,7 @@ import { Button, IconButton } from '../../ui/button.tsx';
 import { formatWhen } from '../../ui/format.ts';
 import { HostileText } from '../../ui/hostile-text.tsx';
 import { IconKey, IconPlus, IconRotate, IconTrash } from '../../ui/icons.ts';
+import { Instant } from '../../ui/instant.tsx';
 import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
 import { hostWords } from '../../ui/words.ts';
 import { useNow } from '../../ui/use-now.ts';
@@ -145,7 +146,9 @@ export const CredentialsPage = (): ReactNode => {
                   {credential.env ?? <UsualPlace kind={credential.kind} />}
                 </td>
                 <td className={styles.when}>
-                  {formatWhen(credential.rotatedAt ?? credential.addedAt, now)}
+                  <Instant at={credential.rotatedAt ?? credential.addedAt}>
+                    {formatWhen(credential.rotatedAt ?? credential.addedAt, now)}
+                  </Instant>
                   {credential.rotatedAt !== undefined && <small> replaced</small>}
                 </td>
                 <td className={styles.actions}>

@@ -7,6 +7,7 @@ import { cx } from '../../ui/class-names.ts';
 import { formatSpan, formatWhen } from '../../ui/format.ts';
 import { escapeHostile, HostileText } from '../../ui/hostile-text.tsx';
 import { IconPlus } from '../../ui/icons.ts';
+import { Instant } from '../../ui/instant.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import { ASSISTANT_TITLES, sessionWords } from '../../ui/words.ts';
 import { StatusFoot } from '../status/view.tsx';
@@ -43,9 +44,8 @@ const SessionRow = ({
   const { navigation } = useApp();
   const title = ASSISTANT_TITLES[session.assistant];
   const waiting = waitingCount(session);
-  const when = hasEnded(session)
-    ? formatWhen(session.endedAt ?? session.startedAt, now)
-    : formatSpan(now - Date.parse(session.startedAt));
+  const ended = hasEnded(session);
+  const at = ended ? (session.endedAt ?? session.startedAt) : session.startedAt;
   return (
     <li>
       <button
@@ -71,16 +71,18 @@ const SessionRow = ({
               {waiting === 1 ? 'question waits' : 'questions wait'}
             </span>
           </span>
-        ) : session.alerts.length > 0 && !hasEnded(session) ? (
+        ) : session.alerts.length > 0 && !ended ? (
           <span className={styles.badge}>
             {session.alerts.length}
             <span className="visually-hidden"> alerts</span>
           </span>
         ) : (
-          <span className={cx(styles.when, 'num')}>{when}</span>
+          <Instant className={cx(styles.when, 'num')} at={at}>
+            {ended ? formatWhen(at, now) : formatSpan(now - Date.parse(at))}
+          </Instant>
         )}
         <small className={styles.words}>
-          {hasEnded(session) && (
+          {ended && (
             <>
               <HostileText>{session.projectName}</HostileText>
               {' · '}

@@ -7,6 +7,7 @@ import { Confirm } from '../../../ui/dialog.tsx';
 import { formatSpan, formatWhen } from '../../../ui/format.ts';
 import { escapeHostile, HostileText } from '../../../ui/hostile-text.tsx';
 import { IconKey, IconLayers, IconStop, IconWarning } from '../../../ui/icons.ts';
+import { Instant } from '../../../ui/instant.tsx';
 import { useNow } from '../../../ui/use-now.ts';
 import { hostWords, sessionTitle } from '../../../ui/words.ts';
 import { hasEnded } from '../store.ts';
@@ -39,6 +40,7 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
   const now = useNow(5_000);
   const stopKeys = useKeys('session.stop');
   const ended = hasEnded(session);
+  const endedAt = session.endedAt ?? session.startedAt;
   const title = sessionTitle(session);
   const canStop = !ended && session.state !== 'stopping' && session.owned;
   useAction(
@@ -123,12 +125,13 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
       )}
       {!ended && session.endsAt !== undefined && (
         <span className={styles.when} data-testid="ends-in">
-          ends in {formatSpan(Date.parse(session.endsAt) - now)}
+          ends in{' '}
+          <Instant at={session.endsAt}>{formatSpan(Date.parse(session.endsAt) - now)}</Instant>
         </span>
       )}
       {ended && (
         <span className={styles.when} data-testid="ended">
-          ended {formatWhen(session.endedAt ?? session.startedAt, now)}
+          ended <Instant at={endedAt}>{formatWhen(endedAt, now)}</Instant>
           {session.exitCode !== undefined && ` · status ${session.exitCode}`}
         </span>
       )}

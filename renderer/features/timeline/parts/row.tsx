@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { cx } from '../../../ui/class-names.ts';
 import { formatTime } from '../../../ui/format.ts';
 import { escapeHostile, HostileText } from '../../../ui/hostile-text.tsx';
+import { Instant } from '../../../ui/instant.tsx';
 import type { RowWords } from '../words.ts';
 import styles from './row.module.css';
 
@@ -46,9 +47,9 @@ export const RowContent = ({
   readonly at: string;
 }): ReactNode => (
   <>
-    <time className={styles.time} dateTime={at}>
+    <Instant className={styles.time} at={at}>
       {formatTime(at)}
-    </time>
+    </Instant>
     <span className={cx(styles.sign, styles[words.tone])} aria-hidden="true">
       {words.sign}
     </span>
