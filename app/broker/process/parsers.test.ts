@@ -5,6 +5,7 @@ import { connect } from 'node:tls';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createManualClock } from '../../kit/index.ts';
+import { cpuTimeMs } from '../../kit/testing/cpu-time.ts';
 import { parseHost, type CanonicalHost } from '../../policy/index.ts';
 import { dnsQuery } from '../testing/relay.ts';
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from './client-hello.ts';
@@ -82,11 +83,12 @@ describe('readClientHello', () => {
   it('reads records of one byte each in time proportional to their number', () => {
     const large = Buffer.concat([Buffer.from([1, 0, 0x75, 0x30]), Buffer.alloc(30_000)]);
     const wire = Buffer.concat(Array.from(large, (byte) => record(Buffer.from([byte]))));
-    const began = performance.now();
-    for (let round = 0; round < 200; round += 1)
-      readClientHello(wire.subarray(0, MAX_CLIENT_HELLO_BYTES));
+    const spent = cpuTimeMs(() => {
+      for (let round = 0; round < 200; round += 1)
+        readClientHello(wire.subarray(0, MAX_CLIENT_HELLO_BYTES));
+    });
     // Put together anew for each record, one reading took 5 milliseconds and more.
-    expect(performance.now() - began).toBeLessThan(800);
+    expect(spent).toBeLessThan(800);
     expect(readClientHello(wire.subarray(0, MAX_CLIENT_HELLO_BYTES))).toEqual({ type: 'more' });
     const tooLarge = { type: 'bad', why: 'the ClientHello is too large' };
     expect(readClientHello(wire.subarray(0, MAX_CLIENT_HELLO_BYTES + 1))).toEqual(tooLarge);
