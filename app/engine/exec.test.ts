@@ -55,9 +55,6 @@ describe('the engine’s frames', () => {
     });
     expect(taken).toBe(false);
     stdout.resume();
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
-    expect(taken).toBe(true);
+    await expect.poll(() => taken).toBe(true);
   });
 });

@@ -141,11 +141,12 @@ describe('openGuard', () => {
     second.resume();
     await once(second, 'close');
     send('T', 'c', 0, 1, 1, 1, '/p/a', '');
-    await new Promise((resolve) => {
-      setTimeout(resolve, 50);
-    });
-    clock.advance(FOLD_MS);
-    expect(kinds()).toEqual(['touch create']);
+    await expect
+      .poll(() => {
+        clock.advance(FOLD_MS);
+        return kinds();
+      })
+      .toEqual(['touch create']);
   });
 
   it('asks whose a connection is, and gives up in time', async () => {

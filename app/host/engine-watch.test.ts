@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EngineStatus } from '../contract/index.ts';
 import type { Engine } from '../engine/port.ts';
 import {
@@ -89,11 +89,13 @@ describe('the engine', () => {
     answers = false;
     next = '/run/other.sock';
     const asked = watched.require();
-    await vi.waitFor(async () => {
-      clock.advance(ENGINE_RETRY_MS);
-      await settle();
-      expect(open).toBe(0);
-    });
+    await expect
+      .poll(async () => {
+        clock.advance(ENGINE_RETRY_MS);
+        await settle();
+        return open;
+      })
+      .toBe(0);
     expect(await asked).toMatchObject({ ok: false, error: { code: 'engine.lost' } });
     expect(watched.status().problem?.hint).toContain('/run/other.sock');
     answers = true;

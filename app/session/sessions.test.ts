@@ -18,6 +18,9 @@ import { SessionRecord } from './record.ts';
 import { createSessions, type SessionService } from './sessions.ts';
 import { changeOf, createFakeHouse, requestFor, SECRET, type FakeHouse } from './testing/fakes.ts';
 
+/** How long a session may take to come to a state. */
+const PATIENCE = { timeout: 10_000 };
+
 let house: FakeHouse;
 let scope: Scope;
 let sessions: SessionService;
@@ -46,7 +49,7 @@ const until = async (id: SessionId, state: SessionSummary['state']): Promise<Ses
     if (summary?.state !== state)
       throw new Error(`it is ${summary?.state}: ${summary?.problem?.message}`);
     return summary;
-  });
+  }, PATIENCE);
 const start = async (extra: object = {}): Promise<SessionSummary> =>
   unwrap(await sessions.start(requestFor(house.project, extra)));
 const running = async (extra: object = {}): Promise<SessionSummary> =>
@@ -292,7 +295,7 @@ describe('ending', () => {
   it('can be stopped while something inside does not answer', async () => {
     house.broken.add('home hangs');
     const { id } = await start({ assistant: 'claude-code' });
-    await vi.waitFor(() => expect(house.standing).toContain('sandbox'));
+    await expect.poll(() => Array.from(house.standing)).toContain('sandbox');
     expect(unwrap(await sessions.stop(id)).state).toBe('closed');
     expect(Array.from(house.standing)).toEqual([]);
   });
@@ -301,7 +304,7 @@ describe('ending', () => {
     const { id } = await running();
     const shell = unwrap(await sessions.openTerminal(id, { columns: 80, rows: 24 }));
     house.execs[0]?.end(0);
-    await vi.waitFor(() => expect(sessions.get(id)?.terminals[0]?.exitCode).toBe(0));
+    await expect.poll(() => sessions.get(id)?.terminals[0]?.exitCode).toBe(0);
     expect(sessions.get(id)?.state).toBe('running');
     expect(sessions.get(id)?.terminals.map(({ title }) => title)).toEqual(['Shell', 'shell 1']);
     house.execs[1]?.end(0);
@@ -381,13 +384,15 @@ describe('ending', () => {
       await timed.start(requestFor(house.project, { limits: { ttlMs: 60_000 } })),
     );
     expect(endsAt).toBe(new Date(1_800_000_060_000).toISOString().replace('Z', '000Z'));
-    await vi.waitFor(() => expect(timed.get(id)?.state).toBe('running'));
+    await expect.poll(() => timed.get(id)?.state).toBe('running');
     const over = timed.ended(id);
     clock.advance(60_000);
-    await vi.waitFor(() => {
-      clock.advance(1000);
-      expect(timed.get(id)?.state).toBe('closed');
-    });
+    await expect
+      .poll(() => {
+        clock.advance(1000);
+        return timed.get(id)?.state;
+      })
+      .toBe('closed');
     expect((await over).problem).toBeUndefined();
     await inner.close();
   });

@@ -221,13 +221,18 @@ describe('the keychain', { timeout: 60_000 }, () => {
       const asked = performance.now();
       const second = await store.get('work');
       const quick = performance.now() - asked < 3000;
-      await new Promise((resolve) => setTimeout(resolve, 500));
       const { readdirSync, readFileSync } = await import('node:fs');
       const status = (pid) => { try { return readFileSync('/proc/' + pid + '/status', 'utf8'); } catch { return ''; } };
-      const children = readdirSync('/proc').filter((pid) => status(pid).includes('PPid:\\t' + process.pid + '\\n'));
+      const listed = () => readdirSync('/proc').filter((pid) => status(pid).includes('PPid:\\t' + process.pid + '\\n'));
+      let children = listed();
+      for (let round = 0; round < 50 && children.length > 0; round += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        children = listed();
+      }
       return [first.error.code, second.error.code, quick, children];`);
     server.close();
     expect(answer).toEqual(['vault.locked', 'vault.locked', true, []]);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    // D-Bus itself would wait for 25 seconds.
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
