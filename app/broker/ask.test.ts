@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectSession, type IncomingHttpHeaders } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Question } from '../contract/index.ts';
@@ -188,11 +189,14 @@ describe('a destination that no rule names, with a person to ask', () => {
 
   it('shares one question among equal requests; leave for one is none for another', async () => {
     const person = createPerson();
-    await start(person.ask);
-    const equal = [rig.fetch('https://api.test/a'), rig.fetch('https://api.test/a')];
+    await start(person.ask, { deny: ['fence.test'] });
+    const open = (): Promise<TLSSocket> => rig.tls('api.test');
+    const [one, two, three] = [await open(), await open(), await open()];
+    const equal = [one, two].map((socket) => requestOn(socket, '/a', 'api.test'));
     await rig.until(() => person.asked.length === 1, 'the question');
-    const other = rig.fetch('https://api.test/send', { method: 'POST', body: 'x' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const other = requestOn(three, '/send', 'api.test', { method: 'POST', body: 'x' });
+    // What was sent before this was, has been read once this is answered.
+    expect((await rig.fetch('https://fence.test/')).status).toBe(403);
     expect(person.asked.length).toBe(1);
     person.asked[0]?.say(ONCE);
     const statuses = (await Promise.all(equal)).map(({ status }) => status);
@@ -202,6 +206,7 @@ describe('a destination that no rule names, with a person to ask', () => {
     expect(person.asked[1]?.question).toMatchObject({ method: 'POST', path: '/send' });
     person.asked[1]?.say({ answer: 'denied', scope: 'once' });
     expect((await other).status).toBe(403);
+    for (const socket of [one, two, three]) socket.destroy();
   });
 
   it('asks nothing of what a rule denies, and needs no leave where a rule gives it', async () => {

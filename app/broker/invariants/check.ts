@@ -11,7 +11,7 @@ export const MIN_REQUESTS = 5000;
 /** Trials that come to about so many. */
 const TRIALS = 450;
 /** How long records may take to be written, in milliseconds. */
-const RECORD_MS = 2000;
+const RECORD_MS = 10_000;
 
 export type CheckOptions = {
   readonly seed: number;

@@ -131,11 +131,13 @@ describe.each(['127.0.0.1', '::1'])('DNS on %s', (host) => {
     const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
     open.push(() => socket.close());
     await new Promise<void>((resolve) => socket.connect(port, host, resolve));
-    for (let sent = 0; sent < MAX_QUERIES_PER_SECOND + 500; sent += 1) {
+    for (let sent = 1; sent <= MAX_QUERIES_PER_SECOND + 500; sent += 1) {
       socket.send(QUERY);
-      if (sent % 100 === 0) await turn();
+      // The kernel queues some hundreds and drops the rest.
+      if (sent % 100 !== 0) continue;
+      await expect.poll(() => asked).toBe(Math.min(sent, MAX_QUERIES_PER_SECOND));
+      await turn();
     }
-    await turn();
     expect(asked).toBe(MAX_QUERIES_PER_SECOND);
     clock.advance(1000);
     expect(await askDatagram(port, QUERY, host)).toEqual(QUERY);
@@ -201,9 +203,11 @@ describe.each(['127.0.0.1', '::1'])('DNS on %s', (host) => {
       clock.advance(1000);
       await turn();
     }
-    const before = asked;
-    await turn();
-    expect(asked).toBe(before);
+    // oxlint-disable-next-line no-unmodified-loop-condition -- the server modifies it
+    for (let before = 0; asked === 0 || asked !== before;) {
+      before = asked;
+      await turn();
+    }
     expect(asked).toBeLessThan(500);
   });
 

@@ -28,12 +28,15 @@ describe('peers that stall', () => {
   let blackhole: Upstream;
   /** Bytes that the floods have handed to their connections. */
   let flooded = 0;
+  /** Floods that have begun. */
+  let floods = 0;
   const closers: (() => Promise<void> | void)[] = [];
 
   beforeAll(async () => {
     const authority = await createTestAuthority();
     const server = createTlsServer(await authority.issue(['api.test']), (request, response) => {
       if (request.url === '/flood') {
+        floods += 1;
         const chunk = Buffer.alloc(65_536, 'x');
         const pour = (): void => {
           do flooded += chunk.length;
@@ -53,6 +56,7 @@ describe('peers that stall', () => {
         stream.end('hello');
         return;
       }
+      floods += 1;
       const chunk = Buffer.alloc(65_536, 'x');
       const pour = (): void => {
         while (!stream.destroyed && stream.write(chunk)) flooded += chunk.length;
@@ -186,6 +190,7 @@ describe('peers that stall', () => {
       stream.on('error', () => undefined);
       return stream.pause();
     });
+    await rig.until(() => floods === sockets.length + streams.length, 'every flood to begin');
     // Until nothing moves any more.
     for (let last = -1; last !== flooded;) {
       last = flooded;

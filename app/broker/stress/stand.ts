@@ -85,6 +85,8 @@ export type RawServer = Upstream & {
   readonly connections: () => number;
   /** All bytes so far. */
   readonly bytes: () => number;
+  /** Connections whose end, of whatever kind, has not been read yet. */
+  readonly unended: () => number;
 };
 
 /** A server that speaks no protocol of its own and counts what arrives. */
@@ -92,10 +94,13 @@ export const listenRaw = async (
   onConnection: (socket: Socket) => void = () => undefined,
 ): Promise<RawServer> => {
   const sockets = new Set<Socket>();
+  const unended = new Set<Socket>();
   const counts = { connections: 0, bytes: 0 };
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     counts.connections += 1;
     sockets.add(socket);
+    unended.add(socket);
+    for (const end of ['end', 'close']) socket.once(end, () => unended.delete(socket));
     socket.on('error', () => undefined);
     socket.on('data', (part: Buffer) => (counts.bytes += part.length));
     socket.once('close', () => sockets.delete(socket));
@@ -106,6 +111,7 @@ export const listenRaw = async (
     port: (server.address() as AddressInfo).port,
     connections: () => counts.connections,
     bytes: () => counts.bytes,
+    unended: () => unended.size,
     close: () =>
       new Promise((resolve) => {
         for (const socket of sockets) socket.destroy();

@@ -62,9 +62,9 @@ export const listenScripted = async (
   };
 };
 
-/** Waits for something that is about to be true, five seconds at most. */
+/** Waits for something that is about to be true, ten seconds at most. */
 export const until = async (test: () => boolean, what: string): Promise<void> => {
-  const end = performance.now() + 5000;
+  const end = performance.now() + 10_000;
   while (!test()) {
     if (performance.now() > end) throw new Error(`${what} did not come`);
     await new Promise((resolve) => setTimeout(resolve, 2));

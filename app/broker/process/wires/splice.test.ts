@@ -56,7 +56,7 @@ const collect = (socket: Socket): { text: () => string; ended: Promise<void> } =
 };
 
 const until = async (test: () => boolean): Promise<void> => {
-  for (let round = 0; round < 200 && !test(); round += 1) {
+  for (let round = 0; round < 1000 && !test(); round += 1) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   expect(test()).toBe(true);
