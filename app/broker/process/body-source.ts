@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
+import { spend } from './spent-buffers.ts';
 
 /** What reads a body: its pieces, then exactly one of `ended` and `broke`. */
 export type BodyReader = {
+  /** The chunk's memory is the source's again after the call: what is kept of it has to be copied. */
   readonly data: (chunk: Buffer) => void;
   readonly ended: () => void;
   /** It closed before its end. */
@@ -22,7 +24,10 @@ export const streamSource = (stream: Readable): BodySource => ({
   read: ({ data, ended, broke }) => {
     let over = false;
     let failed: Error | undefined;
-    stream.on('data', data);
+    stream.on('data', (chunk: Buffer) => {
+      spend(chunk.length);
+      data(chunk);
+    });
     // One that was looked into before is paused, and a listener alone does not wake it.
     stream.resume();
     stream.on('end', () => {

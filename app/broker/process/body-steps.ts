@@ -68,7 +68,7 @@ export const decodedBody = (body: BodySource, encoding: string | undefined): Bod
   const onDrain = (): void => body.resume();
   body.read({
     data: (chunk) => {
-      if (decoder.destroyed || decoder.write(chunk)) return;
+      if (decoder.destroyed || decoder.write(Buffer.from(chunk))) return;
       body.pause();
       decoder.once('drain', onDrain);
     },

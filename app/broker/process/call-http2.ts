@@ -6,6 +6,7 @@ import { IDLE_REQUEST_MS } from './http1/connection.ts';
 import { headersOf, withoutPseudo } from './http2-headers.ts';
 import type { Call, CallFailure, CallHead, StartCall } from './http-call.ts';
 import type { Http2Lease, Http2Pool } from './http2-pool.ts';
+import { http2Sink } from './http2-sink.ts';
 import type { Refusal } from './refuse.ts';
 import type { Destination, HeaderPairs } from './request.ts';
 
@@ -122,9 +123,7 @@ export const http2Call =
         if (last !== undefined) call.sendTrailers(headersOf(last));
       });
       events.onReady({
-        write: (chunk) => call.write(chunk),
-        once: (event, listener) => call.once(event, listener),
-        removeListener: (event, listener) => call.removeListener(event, listener),
+        ...http2Sink(call),
         finish: (fields) => {
           last = fields;
           call.end();

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kit/index.ts';
 import { fieldOf, lowerName } from './field-name.ts';
-import type { AnswerHead, Caller } from './http-call.ts';
+import { frameChunk } from './chunk-frame.ts';
+import type { AnswerHead, Caller, Sink } from './http-call.ts';
 import type { HeaderPairs } from './inject.ts';
 import { STATUS_CODES } from './node-http.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
@@ -88,6 +89,28 @@ const interim = (status: number, headers: HeaderPairs): string => {
 };
 
 /**
+ * Where the body of an answer goes. Node frames a chunk by three writes, which TLS then copies into
+ * one; a piece with room around it is framed in place instead and written as it is.
+ */
+const answerSink = (response: ServerResponse): Sink => ({
+  write: (chunk) => response.write(chunk),
+  writeWithin: (room, start, end, done) => {
+    const written = (failed?: Error | null): void => {
+      if (failed === undefined || failed === null) done();
+    };
+    if (!response.chunkedEncoding) return response.write(room.subarray(start, end), written);
+    response.chunkedEncoding = false;
+    try {
+      return response.write(frameChunk(room, start, end), written);
+    } finally {
+      response.chunkedEncoding = true;
+    }
+  },
+  once: (event, listener) => response.once(event, listener),
+  removeListener: (event, listener) => response.removeListener(event, listener),
+});
+
+/**
  * The program's side of an HTTP/1.1 request. `raw` is the bare socket of a request that asks for
  * another protocol, with the bytes that came after its head.
  */
@@ -123,7 +146,7 @@ export const http1Caller = (
       if (!response.writableEnded && !response.destroyed) response.flushHeaders();
     });
   },
-  sink: response,
+  sink: answerSink(response),
   end: (trailers, last) => {
     if (trailers.length > 0)
       response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));

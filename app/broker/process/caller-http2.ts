@@ -3,6 +3,7 @@ import type { Clock } from '../../kit/index.ts';
 import { LINGER_MS } from './caller-http1.ts';
 import { headersOf, withoutPseudo } from './http2-headers.ts';
 import type { Caller } from './http-call.ts';
+import { http2Sink } from './http2-sink.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
 import type { HeaderPairs } from './request.ts';
 
@@ -123,7 +124,7 @@ export const http2Caller = (clock: Clock, stream: ServerHttp2Stream, asked: Aske
         waitForTrailers: head.follows !== 'nothing',
       });
     },
-    sink: stream,
+    sink: http2Sink(stream),
     end: (trailers, lastPart) => {
       sent = trailers;
       whole = true;

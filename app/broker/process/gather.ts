@@ -21,8 +21,8 @@ export const gather = (source: BodySource, maxBytes: number): Promise<Gathered> 
       data: (part) => {
         if (over) return;
         bytes += part.length;
-        parts.push(part);
-        if (bytes > maxBytes) settle({ type: 'too-large' });
+        if (bytes <= maxBytes) parts.push(Buffer.from(part));
+        else settle({ type: 'too-large' });
       },
       ended: () => settle({ type: 'whole', body: Buffer.concat(parts) }),
       broke: () => settle({ type: 'broke' }),

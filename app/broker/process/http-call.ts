@@ -8,6 +8,12 @@ import type { UpgradedEnd } from './upgrade.ts';
 /** What takes a body's bytes: answers false when it has had enough, and says `drain` when it can take more. */
 export type Sink = {
   readonly write: (chunk: Uint8Array) => boolean;
+  /**
+   * Takes the bytes from `start` to `end` of memory that is its own until it says `done`: what frames
+   * them may be written around them, `FRAME_HEAD_BYTES` before and `FRAME_TAIL_BYTES` behind. Says it
+   * only where the bytes are on their way, else never.
+   */
+  readonly writeWithin?: (room: Buffer, start: number, end: number, done: () => void) => boolean;
   readonly once: (event: 'drain', listener: () => void) => unknown;
   readonly removeListener: (event: 'drain', listener: () => void) => unknown;
 };

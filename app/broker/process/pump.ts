@@ -1,8 +1,12 @@
 import type { BodySource } from './body-source.ts';
+import { FRAME_HEAD_BYTES } from './chunk-frame.ts';
 import type { Sink } from './http-call.ts';
-import { spend } from './spent-buffers.ts';
+import { giveRoomBack, ROOM_BODY_BYTES, takeRoom, type Room } from './rooms.ts';
 
-/** What becomes of each chunk of a body; undefined ends the pumping there. */
+/**
+ * What becomes of each chunk of a body; undefined ends the pumping there. A step that passes bytes of
+ * a chunk on reads them no more after the call: what it needs of them later it copies.
+ */
 export type Step = {
   readonly push: (chunk: Buffer) => readonly Buffer[] | undefined;
   readonly end: () => readonly Buffer[] | undefined;
@@ -25,9 +29,12 @@ export type Pump = {
 };
 
 /** How much of a body is put together, to be searched and written as one piece, in bytes; past it the source waits. */
-export const MAX_JOINED_BYTES = 256 * 1024;
+export const MAX_JOINED_BYTES = ROOM_BODY_BYTES;
 /** What is shorter, in bytes, comes by itself and goes on at once. */
 export const MIN_JOINED_BYTES = 8 * 1024;
+
+/** Pieces in a room, up to a place. */
+type Filled = { readonly room: Room; end: number };
 
 /**
  * Carries a body from a source to a sink through a step, with backpressure. Calls `ended` once the
@@ -47,8 +54,8 @@ export const pump = (
   let over = false;
   let full = false;
   let paused = false;
-  let arrived: Buffer[] = [];
-  let arrivedBytes = 0;
+  let held: Filled[] = [];
+  let heldBytes = 0;
   let nextTurn: NodeJS.Immediate | undefined;
   let cancelPause: (() => void) | undefined;
 
@@ -56,18 +63,27 @@ export const pump = (
     over = true;
     cancelPause?.();
     clearImmediate(nextTurn);
-    arrived = [];
+    held = [];
     if (full) sink.removeListener('drain', onDrain);
     source.resume();
   };
-  const write = (parts: readonly Buffer[] | undefined): boolean => {
+  const writeOne = (part: Buffer, room: Room | undefined): boolean => {
+    if (room === undefined || sink.writeWithin === undefined || part.buffer !== room.buffer)
+      return sink.write(part);
+    const start = part.byteOffset - room.byteOffset;
+    return sink.writeWithin(room, start, start + part.length, () => giveRoomBack(room));
+  };
+  /** `room`: what the step was given lies in it, and nobody else reads it. */
+  const write = (parts: readonly Buffer[] | undefined, room?: Room): boolean => {
     if (parts === undefined) {
       stop();
       return false;
     }
-    let room = true;
-    for (const part of parts) room = sink.write(part);
-    if (!room && !full) {
+    // Where there are several, the frame of one would be written over another.
+    const own = parts.length === 1 ? room : undefined;
+    let more = true;
+    for (const part of parts) more = writeOne(part, own);
+    if (!more && !full) {
       full = true;
       sink.once('drain', onDrain);
     }
@@ -77,36 +93,61 @@ export const pump = (
     cancelPause = undefined;
     if (!over && step.pause !== undefined) write(step.pause());
   };
-  /** Takes all that has arrived through the step. */
-  const carry = (): boolean => {
+  const pass = (chunk: Buffer, room?: Room): boolean => {
+    const going = write(step.push(chunk), room);
+    cancelPause?.();
+    cancelPause = going && step.holds?.() === true ? later(onPause) : undefined;
+    return going;
+  };
+  const hold = (chunk: Buffer): void => {
+    heldBytes += chunk.length;
+    let from = 0;
+    while (from < chunk.length) {
+      let last = held.at(-1);
+      if (last === undefined || last.end === FRAME_HEAD_BYTES + ROOM_BODY_BYTES) {
+        last = { room: takeRoom(), end: FRAME_HEAD_BYTES };
+        held.push(last);
+      }
+      const count = Math.min(chunk.length - from, FRAME_HEAD_BYTES + ROOM_BODY_BYTES - last.end);
+      chunk.copy(last.room, last.end, from, from + count);
+      last.end += count;
+      from += count;
+    }
+  };
+  /** Takes what has arrived through the step: as much as the sink takes, or at the end all of it. */
+  const carry = (all: boolean): boolean => {
     clearImmediate(nextTurn);
     nextTurn = undefined;
-    const [first] = arrived;
-    if (first === undefined) return true;
-    const chunk = arrived.length === 1 ? first : Buffer.concat(arrived, arrivedBytes);
-    arrived = [];
-    arrivedBytes = 0;
-    const going = write(step.push(chunk));
-    if (going && step.holds?.() === true) cancelPause = later(onPause);
-    return going;
+    while (all || !full) {
+      const first = held.shift();
+      if (first === undefined) return true;
+      const { room, end } = first;
+      heldBytes -= end - FRAME_HEAD_BYTES;
+      if (!pass(room.subarray(FRAME_HEAD_BYTES, end), room)) return false;
+    }
+    return true;
+  };
+  const onTurn = (): void => {
+    carry(false);
   };
   const onDrain = (): void => {
     full = false;
-    if (!carry() || !paused) return;
+    if (!carry(false) || full || !paused) return;
     paused = false;
     source.resume();
   };
   const onData = (chunk: Buffer): void => {
     if (over) return;
+    if (!full && heldBytes === 0 && chunk.length < MIN_JOINED_BYTES) {
+      pass(Buffer.from(chunk));
+      return;
+    }
     cancelPause?.();
     cancelPause = undefined;
-    spend(chunk.length);
-    const alone = arrived.length === 0 && chunk.length < MIN_JOINED_BYTES;
-    arrived.push(chunk);
-    arrivedBytes += chunk.length;
-    const enough = arrivedBytes >= MAX_JOINED_BYTES;
-    if (!full && (alone || enough)) carry();
-    else if (!full) nextTurn ??= setImmediate(carry);
+    hold(chunk);
+    const enough = heldBytes >= MAX_JOINED_BYTES;
+    if (!full && enough) carry(false);
+    else if (!full) nextTurn ??= setImmediate(onTurn);
     else if (enough && !paused) {
       paused = true;
       source.pause();
@@ -116,13 +157,15 @@ export const pump = (
     data: onData,
     ended: () => {
       cancelPause?.();
-      if (over || !carry() || !write(step.end())) return;
+      if (over || !carry(true) || !write(step.end())) return;
+      cancelPause?.();
       over = true;
       ended();
     },
     broke: (failed) => {
       cancelPause?.();
-      if (over || !carry()) return;
+      if (over || !carry(true)) return;
+      cancelPause?.();
       over = true;
       broke(failed);
     },

@@ -108,13 +108,13 @@ export const createUpstreamPool = (clock: Clock, dial: Dial): UpstreamPool => {
     if (next === undefined) forgetEmpty(server);
     else void connect(server, next);
   };
-  const adopt = (server: Server, { socket, address }: Dialled, lain: boolean): Http1Connection => {
+  const adopt = (server: Server, dialled: Dialled, lain: boolean): Http1Connection => {
     const ends = {
       onFree: (keepForMs = IDLE_UPSTREAM_MS) =>
         onFree(server, connection, Math.min(keepForMs, IDLE_UPSTREAM_MS)),
       onGone: () => onGone(server, connection),
     };
-    const connection = createHttp1Connection(socket, address, ends, lain);
+    const connection = createHttp1Connection(dialled, ends, lain);
     server.open.add(connection);
     return connection;
   };

@@ -1,7 +1,8 @@
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CONNECT_TIMEOUT_MS, UPSTREAM_HANDSHAKE_MS } from '../process/dial.ts';
+import { CONNECT_TIMEOUT_MS } from '../process/dial-first.ts';
+import { UPSTREAM_HANDSHAKE_MS } from '../process/start-tls.ts';
 import { HANDSHAKE_MS } from '../process/accept-tls.ts';
 import { HEADERS_CHECK_MS, HEADERS_MS } from '../process/serve-http1.ts';
 import { createTestAuthority } from '../testing/certificates.ts';

@@ -34,10 +34,13 @@ const rig = async (answer: (socket: Socket, text: string, connection: number) =>
   server = await listenScripted(answer);
   const socket = await server.dial();
   const ends: string[] = [];
-  const connection = createHttp1Connection(socket, '127.0.0.1', {
-    onFree: (keepForMs) => ends.push(`free ${String(keepForMs)}`),
-    onGone: () => ends.push('gone'),
-  });
+  const connection = createHttp1Connection(
+    { socket, address: '127.0.0.1' },
+    {
+      onFree: (keepForMs) => ends.push(`free ${String(keepForMs)}`),
+      onGone: () => ends.push('gone'),
+    },
+  );
   return { server, socket, ends, connection };
 };
 
@@ -314,10 +317,13 @@ describe('a connection to a server', () => {
     socket.destroy();
     await new Promise((resolve) => socket.once('close', resolve));
     const ends: string[] = [];
-    const connection = createHttp1Connection(socket, '127.0.0.1', {
-      onFree: () => ends.push('free'),
-      onGone: () => ends.push('gone'),
-    });
+    const connection = createHttp1Connection(
+      { socket, address: '127.0.0.1' },
+      {
+        onFree: () => ends.push('free'),
+        onGone: () => ends.push('gone'),
+      },
+    );
     const { seen, body } = ask(connection, withBody({ type: 'length', bytes: 3 }));
     body?.write(Buffer.from('abc'));
     body?.finish([]);
@@ -477,10 +483,13 @@ describe('a connection to a server over TLS', () => {
       );
     });
     const ends: string[] = [];
-    const connection = createHttp1Connection(socket, '127.0.0.1', {
-      onFree: () => ends.push('free'),
-      onGone: () => ends.push('gone'),
-    });
+    const connection = createHttp1Connection(
+      { socket, address: '127.0.0.1' },
+      {
+        onFree: () => ends.push('free'),
+        onGone: () => ends.push('gone'),
+      },
+    );
     const close = async (): Promise<void> => {
       socket.destroy();
       await new Promise((resolve) => {

@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import type { BodyReader, BodySource } from '../body-source.ts';
+import { frameChunk } from '../chunk-frame.ts';
 import type { CallBody, CallHead } from '../http-call.ts';
+import type { Intake } from '../intake.ts';
 import type { HeaderPairs } from '../request.ts';
+import { spend } from '../spent-buffers.ts';
 import type { UpgradedEnd } from '../upgrade.ts';
 import type { Http1AnswerHead } from './answer-head.ts';
 import { namesUpgrade } from './answer-head.ts';
@@ -46,6 +49,15 @@ export type Http1Connection = {
   /** Gives a request up, if it is still under way, and the connection with it. */
   readonly abandon: (events: Http1Events) => void;
   readonly destroy: () => void;
+};
+
+/** What carries it. */
+export type Carrier = {
+  readonly socket: Socket;
+  /** The judged address that it leads to. */
+  readonly address: string;
+  /** Where it can be read without a stream. */
+  readonly intake?: Intake;
 };
 
 export type Http1ConnectionEnds = {
@@ -108,7 +120,8 @@ const createIncoming = (socket: Socket): Incoming => {
         reader.data(part);
         return;
       }
-      waiting.push((to) => to.data(part));
+      const copy = Buffer.from(part);
+      waiting.push((to) => to.data(copy));
       socket.pause();
     },
     ended: (fields) => {
@@ -128,8 +141,7 @@ const createIncoming = (socket: Socket): Incoming => {
 
 /** Speaks HTTP/1.1 to a server, written and read by hand: Node's client cost more than all the broker does with a request. */
 export const createHttp1Connection = (
-  socket: Socket,
-  address: string,
+  { socket, address, intake }: Carrier,
   ends: Http1ConnectionEnds,
   /** It has lain idle since it was dialled. */
   reused = false,
@@ -217,9 +229,13 @@ export const createHttp1Connection = (
     reading = true;
     const at = reader.push(bytes);
     reading = false;
-    if (changed !== undefined) change(changed, bytes.subarray(at));
+    if (changed !== undefined) change(changed, Buffer.from(bytes.subarray(at)));
     else if (complete && at < bytes.length) keep = false;
     settle();
+  };
+  const onStreamData = (bytes: Buffer): void => {
+    spend(bytes.length);
+    onData(bytes);
   };
   const onEnd = (): void => {
     if (events === undefined) destroy();
@@ -247,7 +263,8 @@ export const createHttp1Connection = (
     events = undefined;
     leave();
     socket.setTimeout(0);
-    socket.removeListener('data', onData);
+    intake?.giveBack();
+    socket.removeListener('data', onStreamData);
     socket.removeListener('end', onEnd);
     socket.removeListener('close', onClose);
     socket.removeListener('timeout', onTimeout);
@@ -255,7 +272,9 @@ export const createHttp1Connection = (
     Object.assign(socket, { readableFlowing: null });
     told?.onUpgrade(head, { stream: socket, early });
   };
-  socket.on('data', onData);
+  // Whether it is taken or not, a listener for data is what lets the socket flow.
+  intake?.take(onData);
+  socket.on('data', onStreamData);
   socket.on('end', onEnd);
   socket.on('error', onError);
   socket.on('close', onClose);
@@ -269,6 +288,13 @@ export const createHttp1Connection = (
       if (last !== '') socket.write(last, 'latin1');
       sent = true;
       settle();
+    };
+    /** Counts bytes of a body that told its length: the server would take more for the next request. */
+    const fits = (bytes: number): boolean => {
+      left -= bytes;
+      if (left >= 0) return true;
+      breakOff('a body that is longer than it said');
+      return false;
     };
     const writeChunk = (chunk: Uint8Array): boolean => {
       // An empty one would be the last.
@@ -286,11 +312,15 @@ export const createHttp1Connection = (
       write: (chunk) => {
         if (events !== told || sent) return true;
         if (framing.type === 'chunked') return writeChunk(chunk);
-        left -= chunk.length;
-        if (left >= 0) return socket.write(chunk);
-        // The server would take the rest for the next request.
-        breakOff('a body that is longer than it said');
-        return true;
+        return fits(chunk.length) ? socket.write(chunk) : true;
+      },
+      writeWithin: (room, start, end, done) => {
+        if (events !== told || sent) return true;
+        const written = (failed?: Error | null): void => {
+          if (failed === undefined || failed === null) done();
+        };
+        if (framing.type === 'chunked') return socket.write(frameChunk(room, start, end), written);
+        return fits(end - start) ? socket.write(room.subarray(start, end), written) : true;
       },
       finish: (fields) => {
         if (events !== told || sent) return;

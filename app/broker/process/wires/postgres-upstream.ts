@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import { TLSSocket, type SecureContext } from 'node:tls';
 import { fail, failure, ok, type Clock, type Result } from '../../../kit/index.ts';
 import type { CanonicalHost } from '../../../policy/index.ts';
-import { startTls, tlsFailure, type Dial, type DialFailure } from '../dial.ts';
+import type { Dial, DialFailure } from '../dial.ts';
+import { startTls, tlsFailure } from '../start-tls.ts';
 import type { Refusal } from '../refuse.ts';
 import {
   AUTH,
@@ -197,7 +198,11 @@ export const createPostgresUpstream = (deps: PostgresUpstreamDeps): PostgresUpst
         );
       }
       if (answer.value !== 'S') return refuse(broke(host, 'spoke another protocol'));
-      const secured = await startTls(socket, host, upstreamTrust, ['postgresql']);
+      const secured = await startTls(socket, {
+        host,
+        secureContext: upstreamTrust,
+        alpn: ['postgresql'],
+      });
       return 'tls' in secured
         ? ok({ socket: secured.tls, address })
         : refuse(tlsFailure(host, secured.failed));
