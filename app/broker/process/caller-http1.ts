@@ -7,6 +7,7 @@ import { frameChunk } from './chunk-frame.ts';
 import type { AnswerHead, Caller, Sink } from './http-call.ts';
 import type { HeaderPairs } from './inject.ts';
 import { STATUS_CODES } from './node-http.ts';
+import { onceWritten } from './once-written.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
 import { pairsOf } from './request-head.ts';
 
@@ -95,9 +96,7 @@ const interim = (status: number, headers: HeaderPairs): string => {
 const answerSink = (response: ServerResponse): Sink => ({
   write: (chunk) => response.write(chunk),
   writeWithin: (room, start, end, done) => {
-    const written = (failed?: Error | null): void => {
-      if (failed === undefined || failed === null) done();
-    };
+    const written = onceWritten(done);
     if (!response.chunkedEncoding) return response.write(room.subarray(start, end), written);
     response.chunkedEncoding = false;
     try {

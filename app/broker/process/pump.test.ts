@@ -2,7 +2,10 @@ import { PassThrough } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { streamSource, type BodyReader, type BodySource } from './body-source.ts';
+import { scrubbing } from './body-steps.ts';
+import { frameChunk } from './chunk-frame.ts';
 import { countingStep, MAX_JOINED_BYTES, MIN_JOINED_BYTES, pump, type Step } from './pump.ts';
+import { createScrubber } from './scrub.ts';
 
 const PIECE = Buffer.alloc(16 * 1024, 'p');
 
@@ -18,6 +21,12 @@ const createSink = () => {
     },
     drain: () => {
       room = true;
+      const listener = drained;
+      drained = undefined;
+      listener?.();
+    },
+    /** Takes one piece more. */
+    drainOnce: () => {
       const listener = drained;
       drained = undefined;
       listener?.();
@@ -52,6 +61,7 @@ const createSource = () => {
     pause,
     resume,
     data: (text: string | Buffer) => reader?.data(Buffer.from(text)),
+    dataFrom: (memory: Buffer) => reader?.data(memory),
     ended: () => reader?.ended(),
     broke: () => reader?.broke(new Error('gone')),
   };
@@ -107,8 +117,11 @@ describe('a body that is carried', () => {
     expect(from.pause).toHaveBeenCalledTimes(1);
     expect(sink.written).toEqual(['first']);
     sink.drain();
-    expect(sink.written).toHaveLength(2);
-    expect(sink.written[1]).toHaveLength(MAX_JOINED_BYTES + 'more that had arrived'.length);
+    // What had arrived past the bound is not lost, and no part of the joined one.
+    expect(sink.written.slice(1).map((text) => text.length)).toEqual([
+      MAX_JOINED_BYTES,
+      'more that had arrived'.length,
+    ]);
     expect(from.resume).toHaveBeenCalledTimes(1);
   });
 
@@ -122,6 +135,54 @@ describe('a body that is carried', () => {
     from.ended();
     expect(ended).toHaveBeenCalledTimes(1);
     expect(sink.written.join('')).toBe(`first${PIECE.toString('latin1')}held back`);
+  });
+
+  it('stops again where the sink fills up again, and loses nothing', () => {
+    const { from, sink } = start();
+    sink.fill();
+    from.data('first');
+    const bytes = 2 * MAX_JOINED_BYTES + 5;
+    for (let at = 0; at < bytes; at += PIECE.length)
+      from.data(Buffer.alloc(Math.min(PIECE.length, bytes - at), at % 251));
+    for (const expected of [2, 3, 4]) {
+      sink.drainOnce();
+      expect(sink.written).toHaveLength(expected);
+      // Once less waits than the bound, more may come while the sink is at it.
+      expect(from.resume).toHaveBeenCalledTimes(expected > 2 ? 1 : 0);
+    }
+    const all = Buffer.from(sink.written.slice(1).join(''), 'latin1');
+    expect(all).toHaveLength(bytes);
+    for (let at = 0; at < bytes; at += PIECE.length) expect(all[at]).toBe(at % 251);
+  });
+
+  it('may come in memory that is another’s after each call', async () => {
+    const { from, sink } = start();
+    const memory = Buffer.alloc(PIECE.length);
+    for (const letter of ['a', 'b', 'c']) from.dataFrom(memory.fill(letter));
+    from.dataFrom(memory.subarray(0, 3).fill('d'));
+    memory.fill('!');
+    await nextTurn();
+    expect(sink.written.join('')).toBe(
+      ['a', 'b', 'c'].map((letter) => letter.repeat(PIECE.length)).join('') + 'ddd',
+    );
+  });
+
+  it('is not the other’s memory either where the sink keeps it for a while', () => {
+    const from = createSource();
+    const kept: Uint8Array[] = [];
+    const sink = { ...createSink(), write: (chunk: Uint8Array) => kept.push(chunk) > 0 };
+    const ends = { ended: () => undefined, broke: () => undefined, later: () => () => undefined };
+    pump(
+      from.source,
+      sink,
+      countingStep(() => undefined),
+      ends,
+    );
+    const memory = Buffer.alloc(3);
+    from.dataFrom(memory.fill('e'));
+    from.dataFrom(memory.fill('f'));
+    memory.fill('!');
+    expect(Buffer.concat(kept).toString()).toBe('eeefff');
   });
 
   it('goes on as far as it came where it breaks off', () => {
@@ -193,5 +254,91 @@ describe('a body that is carried', () => {
     }
     await sending;
     expect(read).toBe(bytes);
+  });
+});
+
+describe('a body that is framed where it lies', () => {
+  /** A sink that frames in place, and says when it is done only where it is told to. */
+  const createFramingSink = () => {
+    const plain = createSink();
+    const rooms: { readonly room: Buffer; readonly text: string; readonly done: () => void }[] = [];
+    const writeWithin = (room: Buffer, from: number, to: number, done: () => void): boolean => {
+      const text = room.toString('latin1', from, to);
+      plain.written.push(`[${String(text.length)}]`);
+      frameChunk(room, from, to);
+      rooms.push({ room, text, done });
+      return plain.write(Buffer.alloc(0));
+    };
+    return { ...plain, rooms, writeWithin };
+  };
+  const carry = (step: Step = countingStep(() => undefined)) => {
+    const from = createSource();
+    const sink = createFramingSink();
+    const ended = vi.fn<() => void>();
+    pump(from.source, sink, step, {
+      ended,
+      broke: () => undefined,
+      later: () => () => undefined,
+    });
+    return { from, sink, ended };
+  };
+  const secret = Buffer.from('s3cret-'.repeat(5));
+  const scrubber = createScrubber([{ secret: secret.toString(), placeholder: 'placeholder' }]);
+
+  it('goes in one piece with its frame around it', async () => {
+    const { from, sink } = carry();
+    from.data(PIECE);
+    from.data('and more');
+    await nextTurn();
+    expect(sink.rooms.map(({ text }) => text)).toEqual([`${PIECE.toString('latin1')}and more`]);
+  });
+
+  it('is written elsewhere while the memory is not given back', async () => {
+    const { from, sink } = carry();
+    from.data(PIECE);
+    await nextTurn();
+    from.data(PIECE);
+    await nextTurn();
+    const [first, second] = sink.rooms;
+    expect(second?.room).not.toBe(first?.room);
+    second?.done();
+    from.data(PIECE);
+    await nextTurn();
+    expect(sink.rooms[2]?.room).toBe(second?.room);
+  });
+
+  it('is not framed in place where it goes in several parts', async () => {
+    const { from, sink } = carry(scrubbing(scrubber.stream(), () => undefined));
+    from.data(PIECE);
+    from.data(secret);
+    from.data(PIECE);
+    await nextTurn();
+    expect(sink.rooms).toEqual([]);
+    const piece = PIECE.toString('latin1');
+    expect(sink.written.join('')).toBe(`${piece}placeholder${piece}`);
+  });
+
+  it('comes whole through the search, however its beginnings of secrets fall', async () => {
+    const { from, sink, ended } = carry(scrubbing(scrubber.stream(), () => undefined));
+    let expected = '';
+    for (let round = 0; round < 30; round += 1) {
+      const text = Buffer.concat([
+        Buffer.alloc(10_000 + round, 'x'),
+        secret.subarray(0, round % 2 === 0 ? round : 0),
+      ]);
+      expected += text.toString('latin1');
+      from.data(text);
+      await nextTurn();
+    }
+    from.ended();
+    expect(ended).toHaveBeenCalledTimes(1);
+    let at = 0;
+    const all = sink.written
+      .filter((text) => text !== '')
+      .map((text) => (/^\[\d+\]$/.test(text) ? (sink.rooms[at++]?.text ?? '') : text))
+      .join('');
+    expect(sink.rooms.length).toBeGreaterThan(10);
+    expect(sink.rooms.length).toBeLessThan(30);
+    expect(all).toBe(expected);
   });
 });

@@ -118,7 +118,8 @@ export const pump = (
   const carry = (all: boolean): boolean => {
     clearImmediate(nextTurn);
     nextTurn = undefined;
-    while (all || !full) {
+    const goesOn = (): boolean => all || !full;
+    while (goesOn()) {
       const first = held.shift();
       if (first === undefined) return true;
       const { room, end } = first;
@@ -132,7 +133,7 @@ export const pump = (
   };
   const onDrain = (): void => {
     full = false;
-    if (!carry(false) || full || !paused) return;
+    if (!carry(false) || heldBytes >= MAX_JOINED_BYTES || !paused) return;
     paused = false;
     source.resume();
   };

@@ -141,16 +141,105 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
     [
       'body-joined',
       'a body is put together up to a bound only',
-      'if (!full && (alone || enough)) carry();',
-      'if (!full && alone) carry();',
+      'if (!full && enough) carry(false);',
+      'if (!full && over) carry(false);',
       `${PROCESS}/pump.test.ts`,
     ],
     [
       'body-discarded',
       'what had arrived of a body that was given up goes nowhere',
-      '    clearImmediate(nextTurn);\n    arrived = [];\n    if (full)',
+      '    clearImmediate(nextTurn);\n    held = [];\n    if (full)',
       '    if (full)',
       `${PROCESS}/pump.test.ts`,
+    ],
+    [
+      'body-own-memory',
+      'what is kept of a body is no longer in the memory that it came in',
+      'pass(Buffer.from(chunk));',
+      'pass(chunk);',
+      `${PROCESS}/pump.test.ts`,
+    ],
+    [
+      'body-frame-alone',
+      'a frame is written around a piece only where nothing else of the body lies there',
+      'const own = parts.length === 1 ? room : undefined;',
+      'const own = room;',
+      `${PROCESS}/pump.test.ts`,
+    ],
+    [
+      'body-room-returned',
+      'memory is used for another body only once the sink is done with it',
+      'return sink.writeWithin(room, start, start + part.length, () => giveRoomBack(room));',
+      'giveRoomBack(room);\n    return sink.writeWithin(room, start, start + part.length, () => undefined);',
+      `${PROCESS}/pump.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/once-written.ts`, [
+    [
+      'body-room-unwritten',
+      'memory of a piece that could not be written is not used again',
+      'if (failed === undefined || failed === null) done();',
+      'done();',
+      `${PROCESS}/caller-http1.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/chunk-frame.ts`, [
+    [
+      'frame-room',
+      'a frame is written only where it has room, and never around nothing',
+      'if (end <= start || from < 0 || end + FRAME_TAIL_BYTES > room.length)',
+      'if (false)',
+      `${PROCESS}/chunk-frame.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/gather.ts`, [
+    [
+      'gather-own-memory',
+      'a body that is held does not lie in memory that others are read into',
+      'parts.push(Buffer.from(part));',
+      'parts.push(part);',
+      `${PROCESS}/gather.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/body-steps.ts`, [
+    [
+      'decode-own-memory',
+      'what a decoder still has to read does not lie in memory that others are read into',
+      'decoder.write(Buffer.from(chunk))',
+      'decoder.write(chunk)',
+      `${PROCESS}/gather.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/intake.ts`, [
+    [
+      'intake-order',
+      'what a server says is read in the order in which it came',
+      'if (socket.readableLength > 0) return false;',
+      '',
+      `${PROCESS}/intake.test.ts`,
+    ],
+    [
+      'intake-own-memory',
+      'what waits in a stream does not lie in memory that others are read into',
+      'return socket.push(Buffer.from(bytes));',
+      'return socket.push(bytes);',
+      `${PROCESS}/intake.test.ts`,
+    ],
+  ]),
+  ...inFile(`${PROCESS}/http1/connection.ts`, [
+    [
+      'answer-waits-own-memory',
+      'a body that nobody reads yet does not lie in memory that others are read into',
+      'const copy = Buffer.from(part);',
+      'const copy = part;',
+      `${PROCESS}/http1/connection.test.ts`,
+    ],
+    [
+      'upgrade-own-memory',
+      'what came with a change of protocols does not lie in memory that others are read into',
+      'change(changed, Buffer.from(bytes.subarray(at)));',
+      'change(changed, bytes.subarray(at));',
+      `${PROCESS}/http1/connection.test.ts`,
     ],
   ]),
   ...inFile(`${PROCESS}/content-decoding.ts`, [

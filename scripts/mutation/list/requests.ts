@@ -176,13 +176,20 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/way-out.test.ts`,
     ],
   ]),
-  ...inFile(`${PROCESS}/dial.ts`, [
+  ...inFile(`${PROCESS}/start-tls.ts`, [
     [
       'dial-verify',
       'a server’s certificate is verified',
       'rejectUnauthorized: true,',
       'rejectUnauthorized: false,',
       'app/broker/refusals.test.ts',
+    ],
+    [
+      'dial-identity',
+      'a server is verified for the name that was judged, wherever that leads',
+      'checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),',
+      '',
+      `${PROCESS}/start-tls.test.ts`,
     ],
   ]),
   ...inFile(`${PROCESS}/accept-tls.ts`, [

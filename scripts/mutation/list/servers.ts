@@ -215,16 +215,16 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     ],
     [
       'connection-late-write',
-      'what is written for a request that is over does not reach the next',
-      'if (events !== told || sent) return true;',
-      '',
+      'what comes after a request’s end is not sent as another’s',
+      'const past = (): boolean => events !== told || sent;',
+      'const past = (): boolean => false;',
       `${HTTP1}/connection.test.ts`,
     ],
     [
       'connection-longer',
       'a request’s body is not longer than it said',
-      'if (left >= 0) return socket.write(chunk);',
-      'return socket.write(chunk);',
+      'if (left >= 0) return true;\n      breakOff(',
+      'if (left < 1e9) return true;\n      breakOff(',
       `${HTTP1}/connection.test.ts`,
     ],
     [

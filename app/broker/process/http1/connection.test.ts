@@ -1,6 +1,8 @@
 import type { AddressInfo, Socket } from 'node:net';
-import { connect, createServer, type TLSSocket } from 'node:tls';
+import { createSecureContext, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { unwrap } from '../../../kit/index.ts';
+import { parseHost } from '../../../policy/index.ts';
 import { createTestAuthority } from '../../testing/certificates.ts';
 import {
   GET,
@@ -11,6 +13,8 @@ import {
 } from '../../testing/scripted-server.ts';
 import type { BodySource } from '../body-source.ts';
 import type { CallHead } from '../http-call.ts';
+import { LANDING_BYTES } from '../intake.ts';
+import { beginTls, secured } from '../start-tls.ts';
 import { createHttp1Connection, type Http1Break, type Http1Connection } from './connection.ts';
 import { writeRequestHead } from './written-head.ts';
 
@@ -476,15 +480,19 @@ describe('a connection to a server over TLS', () => {
     });
     await new Promise<void>((resolve) => peer.listen(0, '127.0.0.1', resolve));
     const { port } = peer.address() as AddressInfo;
-    const socket = await new Promise<TLSSocket>((resolve) => {
-      const dialled = connect(
-        { port, host: '127.0.0.1', servername: 'a.test', ca: authority.pem },
-        () => resolve(dialled),
-      );
-    });
+    const { socket, intake } = beginTls(
+      Buffer.alloc(LANDING_BYTES),
+      { address: '127.0.0.1', port },
+      {
+        host: unwrap(parseHost('a.test')),
+        secureContext: createSecureContext({ ca: authority.pem }),
+        alpn: ['http/1.1'],
+      },
+    );
+    await secured(socket);
     const ends: string[] = [];
     const connection = createHttp1Connection(
-      { socket, address: '127.0.0.1' },
+      { socket, intake, address: '127.0.0.1' },
       {
         onFree: () => ends.push('free'),
         onGone: () => ends.push('gone'),
@@ -539,10 +547,57 @@ describe('a connection to a server over TLS', () => {
     await close();
   });
 
+  it('keeps what came before anyone read it', async () => {
+    const pieces = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(16_000));
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${String(pieces.join('').length)}\r\n\r\n`;
+    const { connection, close } = await open((socket) => {
+      socket.write(head);
+      for (const piece of pieces) socket.write(piece);
+    });
+    const { seen } = ask(connection, GET, false);
+    await until(() => seen.source !== undefined, 'the answer');
+    await pause(30);
+    let heard = '';
+    seen.source?.read({
+      data: (part) => {
+        heard += part.toString('latin1');
+      },
+      ended: () => seen.told.push('ended'),
+      broke: () => seen.told.push('broke'),
+    });
+    await until(() => seen.told.includes('ended'), 'the end');
+    expect(heard === pieces.join('')).toBe(true);
+    await close();
+  });
+
+  it('keeps what came before anyone read it', async () => {
+    const pieces = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(16_000));
+    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${String(pieces.join('').length)}\r\n\r\n`;
+    const { connection, close } = await open((socket) => {
+      socket.write(head);
+      for (const piece of pieces) socket.write(piece);
+    });
+    const { seen } = ask(connection, GET, false);
+    await until(() => seen.source !== undefined, 'the answer');
+    await pause(30);
+    let heard = '';
+    seen.source?.read({
+      data: (part) => {
+        heard += part.toString('latin1');
+      },
+      ended: () => seen.told.push('ended'),
+      broke: () => seen.told.push('broke'),
+    });
+    await until(() => seen.told.includes('ended'), 'the end');
+    expect(heard === pieces.join('')).toBe(true);
+    await close();
+  });
+
   it('hands a changed protocol over with every byte of it', async () => {
     const { connection, close } = await open((socket) => {
       socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\none ');
-      setTimeout(() => socket.write('two '), 10);
+      // Long enough to lie where the first piece came.
+      setTimeout(() => socket.write('two '.repeat(100)), 10);
       setTimeout(() => socket.write('three'), 20);
     });
     const { seen } = ask(connection, { ...GET, protocol: 'x' });
@@ -553,7 +608,7 @@ describe('a connection to a server over TLS', () => {
       heard += part.toString('latin1');
     });
     await until(() => heard.endsWith('three'), 'the rest');
-    expect(heard).toBe('one two three');
+    expect(heard).toBe(`one ${'two '.repeat(100)}three`);
     await close();
   });
 });

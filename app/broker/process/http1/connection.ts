@@ -3,6 +3,7 @@ import type { BodyReader, BodySource } from '../body-source.ts';
 import { frameChunk } from '../chunk-frame.ts';
 import type { CallBody, CallHead } from '../http-call.ts';
 import type { Intake } from '../intake.ts';
+import { onceWritten } from '../once-written.ts';
 import type { HeaderPairs } from '../request.ts';
 import { spend } from '../spent-buffers.ts';
 import type { UpgradedEnd } from '../upgrade.ts';
@@ -284,6 +285,7 @@ export const createHttp1Connection = (
   /** Where a request's body goes. One that is over takes all and sends nothing: what comes then is the next request's. */
   const bodyOf = ({ framing }: CallHead, told: Http1Events): CallBody => {
     let left = framing.type === 'length' ? framing.bytes : 0;
+    const past = (): boolean => events !== told || sent;
     const finishWith = (last: string): void => {
       if (last !== '') socket.write(last, 'latin1');
       sent = true;
@@ -310,20 +312,18 @@ export const createHttp1Connection = (
       once: (event, listener) => socket.once(event, listener),
       removeListener: (event, listener) => socket.removeListener(event, listener),
       write: (chunk) => {
-        if (events !== told || sent) return true;
+        if (past()) return true;
         if (framing.type === 'chunked') return writeChunk(chunk);
         return fits(chunk.length) ? socket.write(chunk) : true;
       },
       writeWithin: (room, start, end, done) => {
-        if (events !== told || sent) return true;
-        const written = (failed?: Error | null): void => {
-          if (failed === undefined || failed === null) done();
-        };
+        if (past()) return true;
+        const written = onceWritten(done);
         if (framing.type === 'chunked') return socket.write(frameChunk(room, start, end), written);
         return fits(end - start) ? socket.write(room.subarray(start, end), written) : true;
       },
       finish: (fields) => {
-        if (events !== told || sent) return;
+        if (past()) return;
         if (framing.type !== 'chunked') {
           if (left === 0) finishWith('');
           else breakOff('a body that is shorter than it said');
