@@ -216,7 +216,12 @@ describe('what a gateway hands over', () => {
   it('refuses and records what is past the cap', async () => {
     const relay = await connectRelay(rig.folder);
     const to = `${await relay.addressOf('api.test')}:80`;
-    const sockets = Array.from({ length: MAX_CONNECTIONS + 5 }, () => relay.open(to));
+    const sockets = Array.from({ length: MAX_CONNECTIONS + 5 }, () => {
+      const socket = relay.open(to);
+      // What says nothing at all would soon be given up.
+      socket.write('GET / HTTP/1.1\r\n');
+      return socket;
+    });
     await rig.until(
       () => rig.events.some((one) => one.kind === 'egress' && one.code === 'egress.too-many'),
       'the record',

@@ -27,7 +27,12 @@ it.runIf(isGlibc)('gives back what lies free between what is in use', async () =
   collectAll();
   await setImmediate();
   const before = residentMib();
-  trim();
-  expect(before - residentMib()).toBeGreaterThan((PIECE * PIECES) / MIB / 2);
+  // V8 frees what was collected on a thread of its own, which may come to it late.
+  await expect
+    .poll(() => {
+      trim();
+      return before - residentMib();
+    })
+    .toBeGreaterThan((PIECE * PIECES) / MIB / 2);
   expect(kept.length).toBe(PIECES / 64);
 });
