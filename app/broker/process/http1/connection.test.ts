@@ -602,7 +602,8 @@ describe('a connection to a server over TLS', () => {
     });
     const { seen } = ask(connection, { ...GET, protocol: 'x' });
     await until(() => seen.upgraded !== undefined, 'the change');
-    await pause(40);
+    const waiting = 'two '.repeat(100).length + 'three'.length;
+    await until(() => seen.upgraded?.stream.readableLength === waiting, 'what waits in the stream');
     let heard = seen.upgraded?.early.toString('latin1') ?? '';
     seen.upgraded?.stream.on('data', (part: Buffer) => {
       heard += part.toString('latin1');
