@@ -4,7 +4,7 @@ import { spend } from './spent-buffers.ts';
 /** How much of a body one room takes, in bytes. */
 export const ROOM_BODY_BYTES = 256 * 1024;
 /** Most rooms that are kept for the next body. */
-export const MAX_FREE_ROOMS = 8;
+export const MAX_FREE_ROOMS = 32;
 
 /**
  * Memory in which the pieces of a body are put together, with place for a frame around them. Memory
