@@ -22,7 +22,7 @@ import { createMediators } from './mediators/mediators.ts';
 import { createNativeSockets } from './native-sockets.ts';
 import { createRecorder } from './recorder.ts';
 import { createResolve } from './resolve.ts';
-import { settleLater } from './settle.ts';
+import { settleWhenQuiet } from './settle.ts';
 import { createUpstreamPool } from './upstream-pool.ts';
 import { createWebSocketUpgrade } from './websocket/upgrade.ts';
 import { createWires } from './wires/wires.ts';
@@ -149,7 +149,7 @@ export const runBroker = async (
     onLinked: () => send({ type: 'linked' }),
   });
   await link.listen(spec.linkFolder);
-  const cancelSettling = settleLater(clock);
+  const cancelSettling = settleWhenQuiet(clock, exchanges.begun);
 
   return {
     onMessage: (message) => {

@@ -40,6 +40,8 @@ export type ExchangeDeps = {
 
 export type Exchanges = {
   readonly begin: (facts: EgressFacts, program: Promise<Program | undefined>) => Exchange;
+  /** How many have begun so far. */
+  readonly begun: () => number;
   /** Why nothing more may be let out just now: the record has not kept up, or memory runs short. */
   readonly barred: () => Refusal | undefined;
   /** Records something that happens to a credential, with the program if it can be had in time. */
@@ -130,6 +132,7 @@ export const createExchanges = ({
   };
 
   return {
+    begun: () => count,
     barred: () => {
       if (!room()) {
         const why =

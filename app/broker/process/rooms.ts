@@ -22,6 +22,11 @@ export const takeRoom = (): Room => {
   return Buffer.allocUnsafeSlow(FRAME_HEAD_BYTES + ROOM_BODY_BYTES + FRAME_TAIL_BYTES);
 };
 
+/** Keeps no room for a next body, until one comes back. */
+export const forgetRooms = (): void => {
+  free.length = 0;
+};
+
 /** Takes a room back that nobody reads any more: the next body will be written over what is in it. */
 export const giveRoomBack = (room: Room): void => {
   if (free.length < MAX_FREE_ROOMS) free.push(room);
