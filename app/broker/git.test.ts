@@ -276,10 +276,10 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
     expect(asked.length).toBe(5);
     expect(asked[3]?.refs).toEqual(['update refs/heads/one', 'create refs/heads/three']);
     expect(await refs('me/asked')).toBe(before);
-    const record = rig.events.find(
-      (event) => event.kind === 'egress' && event.code === 'ask.denied',
-    );
-    expect(record).toMatchObject({ verdict: 'denied', asked: expect.any(String) });
+    const find = () =>
+      rig.events.find((event) => event.kind === 'egress' && event.code === 'ask.denied');
+    await rig.until(() => find() !== undefined, 'the record');
+    expect(find()).toMatchObject({ verdict: 'denied', asked: expect.any(String) });
   });
 
   it('asks once for the several requests of one fetch', async () => {

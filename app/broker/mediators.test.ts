@@ -220,10 +220,12 @@ describe('credentials that are not put in but made anew', () => {
     expect(used.text).toBe(`you sent Bearer ${token}`);
     const other = await rig.fetch('https://pubsub.google.test/', { headers });
     expect(other.headers['glovebox-code']).toBe('grant.wrong-host');
-    const record = rig.events.find(
-      (event) => event.kind === 'egress' && event.host === 'auth.test' && event.path === '/token',
-    );
-    expect(record).toMatchObject({ verdict: 'allowed', credential: 'cred-1', status: 200 });
+    const find = () =>
+      rig.events.find(
+        (event) => event.kind === 'egress' && event.host === 'auth.test' && event.path === '/token',
+      );
+    await rig.until(() => find() !== undefined, 'the record');
+    expect(find()).toMatchObject({ verdict: 'allowed', credential: 'cred-1', status: 200 });
   });
 
   it('a new refresh token goes to the host, and the sandbox keeps its own', async () => {

@@ -338,11 +338,14 @@ describe('a broker that watches', () => {
     const ask = async (name: string, type: number): Promise<void> => {
       await rig.relay.ask(dnsQuery(name, type));
     };
-    const before = rig.events.length;
     await ask(`${token}.text.test`, 16);
     await ask(`${token.slice(0, half)}.${token.slice(half)}`, 1);
+    // Of the names before, a count may still follow.
     const told = () =>
-      rig.events.slice(before).filter((event) => event.kind === 'dns' && event.code !== undefined);
+      rig.events.filter(
+        (event) =>
+          event.kind === 'dns' && event.code !== undefined && !event.name.endsWith('.evil.test'),
+      );
     await rig.until(() => told().length >= 2, 'both records');
     expect(told()).toMatchObject([
       { name: 'withheld.text.test', type: 'TXT', code: 'watch.other-credential' },
