@@ -91,21 +91,33 @@ export const removeCredential = async (invocation: Invocation, name: string): Pr
   return EXIT.done;
 };
 
+/** That nothing is stored; or, where the store cannot be looked into, why not and what opens it. */
+const sayNone = async ({ host, console }: Invocation, asJson: boolean): Promise<void> => {
+  const { state, problem } = await host.vault.status();
+  if (state === 'open' || problem === undefined) {
+    // An empty list says it by itself.
+    if (!asJson) console.say('No credentials are stored. glovebox credential add NAME --kind KIND');
+    return;
+  }
+  const { code, message, hint } = problem;
+  sayFailure(console, { code, message, ...(hint === undefined ? {} : { hint }) });
+};
+
 export const listCredentials = async (invocation: Invocation, asJson: boolean): Promise<number> => {
   const listed = await invocation.host.vault.list();
   if (!listed.ok) return failed(invocation, listed.error);
-  const { out, say } = invocation.console;
-  if (asJson) out(JSON.stringify(listed.value));
-  else if (listed.value.length === 0)
-    say('No credentials are stored. glovebox credential add NAME --kind KIND');
-  else {
-    for (const { name, kind, hosts, env, rotatedAt, addedAt } of listed.value) {
-      out(
-        [name, kind, hosts.join(',') || '-', env ?? '-', (rotatedAt ?? addedAt).slice(0, 10)]
-          .map(printable)
-          .join('\t'),
-      );
-    }
+  const { out } = invocation.console;
+  if (listed.value.length === 0) await sayNone(invocation, asJson);
+  if (asJson) {
+    out(JSON.stringify(listed.value));
+    return EXIT.done;
+  }
+  for (const { name, kind, hosts, env, rotatedAt, addedAt } of listed.value) {
+    out(
+      [name, kind, hosts.join(',') || '-', env ?? '-', (rotatedAt ?? addedAt).slice(0, 10)]
+        .map(printable)
+        .join('\t'),
+    );
   }
   return EXIT.done;
 };

@@ -57,14 +57,15 @@ export const METHODS = {
     output: CredentialSummary,
   },
   'credential.remove': { type: 'command', input: z.strictObject({ name: Name }), output: Nothing },
-  /** Opens or creates the passphrase-sealed store where no keychain answers. */
+  /** Opens or creates the passphrase-sealed store where no keychain answers; without a passphrase, tries a locked keychain again. */
   'vault.unlock': {
     type: 'command',
     input: z.strictObject({
       passphrase: z
         .string()
         .min(1)
-        .max(MAX_NAME_CHARS * 8),
+        .max(MAX_NAME_CHARS * 8)
+        .optional(),
     }),
     output: VaultStatus,
   },

@@ -107,7 +107,8 @@ export const createHandlers = (rooms: Rooms, attachments: Attachments): Handlers
       const removed = await thenLook(vault.remove(name));
       return removed.ok ? NOTHING : removed;
     },
-    'vault.unlock': ({ passphrase }) => thenLook(vault.unlock(new Secret(passphrase))),
+    'vault.unlock': ({ passphrase }) =>
+      thenLook(vault.unlock(passphrase === undefined ? undefined : new Secret(passphrase))),
     'session.list': async () => ok(Array.from(sessions.list())),
     'session.start': (request) => sessions.start(inSurroundings(request, rooms.surroundings)),
     'session.stop': ({ session }) => sessions.stop(session),

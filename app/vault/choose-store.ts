@@ -31,13 +31,26 @@ const sealedChoice = async (options: VaultOptions, folder: string): Promise<Choi
 const noPassphrase: VaultFailure = {
   code: 'vault.passphrase',
   message: 'The sealed vault needs a passphrase, and nobody is there to ask.',
-  hint: 'Put it into a file of mode 600 and name that in GLOVEBOX_PASSPHRASE_FILE.',
+  hint: 'Give it in the window, or put it into a file of mode 600 and name that in GLOVEBOX_PASSPHRASE_FILE.',
 };
+
+const sealedLocked: VaultFailure = {
+  code: 'vault.locked',
+  message: 'The sealed file of credentials is locked.',
+  hint: 'Its passphrase opens it: typed in the window, at the prompt of a command that needs it, or from the file that GLOVEBOX_PASSPHRASE_FILE names.',
+};
+
+/** What is said of a sealed file that waits for its passphrase; nothing where the first one is yet to make it. */
+export const waitsForPassphrase = (
+  { store, opened: isOpen }: Choice,
+  folder: string,
+): VaultFailure | undefined =>
+  store?.name === 'sealed' && !isOpen && existsSync(sealedPath(folder)) ? sealedLocked : undefined;
 
 /** The sealed store with nobody to ask: `unlock` may bring the passphrase later. */
 const waitingForPassphrase = (folder: string): Choice => ({
   store: createSealedStore(folder, () => Promise.resolve(err(noPassphrase))),
-  problem: noPassphrase,
+  problem: undefined,
   opened: false,
 });
 
@@ -78,5 +91,7 @@ export const chooseStore = async (
   if (existsSync(sealedPath(folder))) {
     return ok(waitingForPassphrase(folder));
   }
+  // A keychain that is locked serves as soon as somebody unlocks it; one that does not answer may never.
+  if (keychain.problem?.code === 'vault.locked') return ok(keychain);
   return ok({ store: undefined, problem: keychain.problem, opened: false });
 };

@@ -23,7 +23,11 @@ const unavailable = (why: string, hint?: string): Result<never, VaultFailure> =>
 const SEALED_HINT = 'Start a keychain, or use the sealed vault: GLOVEBOX_VAULT=sealed.';
 
 const locked = (): Result<never, VaultFailure> =>
-  fail('vault.locked', 'The keychain is locked.', 'Unlock it and try again.');
+  fail(
+    'vault.locked',
+    'The keychain is locked.',
+    'Unlock it in your system’s password manager and try again.',
+  );
 
 /** Without a bus libsecret would try to start one through X11 and complain in its own words. */
 const hasBus = (env: VaultOptions['env']): boolean => {

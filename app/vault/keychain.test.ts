@@ -159,6 +159,21 @@ describe('the keychain', { timeout: 60_000 }, () => {
     ]);
   });
 
+  it('is the store while it is locked and nothing is known to be in it', async () => {
+    await startBus();
+    await startKeyring(true);
+    await stopAll();
+    await startBus();
+    await startKeyring(false);
+    const answer = await run(`
+      const { value: vault } = await openVault(options);
+      return [await vault.status(), (await vault.unlock()).error];`);
+    expect(answer).toMatchObject([
+      { store: 'keychain', state: 'locked', problem: { code: 'vault.locked' } },
+      { code: 'vault.locked', hint: expect.stringContaining('Unlock') as string },
+    ]);
+  });
+
   it('tells what stayed behind when the sealed file takes over', async () => {
     await startBus();
     await startKeyring(true);

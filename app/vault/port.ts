@@ -18,8 +18,9 @@ export type Vault = {
   /**
    * Opens the passphrase-sealed store while the app runs (the window asks for the passphrase), creating it
    * where there is none. Refused with `vault.failed` where a keychain serves. Wrong passphrase: `vault.passphrase`.
+   * Without a passphrase a keychain is tried once more, in case it was unlocked since: `vault.locked` if not.
    */
-  readonly unlock: (passphrase: Secret) => Promise<Result<VaultStatus, VaultFailure>>;
+  readonly unlock: (passphrase?: Secret) => Promise<Result<VaultStatus, VaultFailure>>;
   readonly reveal: (
     name: string,
   ) => Promise<

@@ -265,11 +265,15 @@ describe('passphrases', { timeout: 120_000 }, () => {
     const env = { GLOVEBOX_PASSPHRASE_FILE: undefined };
     const first = await open(env, more);
     expect(asked).toEqual([]);
-    expect((await first.status()).state).toBe('locked');
+    expect(await first.status()).toEqual({ store: 'sealed', state: 'locked', credentials: 0 });
     unwrap(await first.add(credential()));
     expect(await exposed(first)).toBe(CANARY);
     expect(asked).toEqual(['create']);
     const second = await open(env, more);
+    expect(await second.status()).toMatchObject({
+      state: 'locked',
+      problem: { code: 'vault.locked', hint: expect.stringContaining('passphrase') as string },
+    });
     expect(await second.reveal('work')).toMatchObject({ error: { code: 'vault.passphrase' } });
     expect(await second.reveal('work')).toMatchObject({ error: { code: 'vault.locked' } });
     expect(await exposed(second)).toBe(CANARY);
@@ -288,7 +292,12 @@ describe('passphrases', { timeout: 120_000 }, () => {
     });
     unwrap(await vault.add(credential()));
     expect(await exposed(await open())).toBe(CANARY);
-    expect((await (await open(env)).status()).state).toBe('locked');
+    const again = await open(env);
+    expect(await again.status()).toMatchObject({
+      state: 'locked',
+      problem: { code: 'vault.locked' },
+    });
+    expect(await again.unlock()).toMatchObject({ error: { code: 'vault.passphrase' } });
   });
 });
 

@@ -19,7 +19,7 @@ import {
   type Entry,
   type StoreName,
 } from './catalog.ts';
-import { chooseStore, unlockSealed, type Choice } from './choose-store.ts';
+import { chooseStore, unlockSealed, waitsForPassphrase, type Choice } from './choose-store.ts';
 import { withLock } from './lock.ts';
 import type { Vault, VaultFailure, VaultOptions } from './port.ts';
 import { makePrivateFolder } from './private-file.ts';
@@ -188,7 +188,9 @@ const createVault = (
     const catalog = await readCatalog(folder);
     const { store } = choice;
     const problem = catalog.ok
-      ? (choice.problem ?? changeOf(before, store?.name, catalog.value))
+      ? (choice.problem ??
+        changeOf(before, store?.name, catalog.value) ??
+        waitsForPassphrase(choice, folder))
       : catalog.error;
     return {
       store: store?.name ?? (waiting === undefined ? 'none' : 'keychain'),
@@ -203,7 +205,13 @@ const createVault = (
 
     unlock: async (passphrase) => {
       await waiting;
-      if (choice.store?.name === 'keychain') {
+      const inKeychain = choice.store?.name === 'keychain';
+      if (passphrase === undefined) {
+        if (!inKeychain) return fail('vault.passphrase', 'The sealed file needs its passphrase.');
+        const now = await ready();
+        return now.ok ? ok(await status()) : now;
+      }
+      if (inKeychain) {
         return fail(
           'vault.failed',
           'Secrets are kept in the keychain; it takes no passphrase here.',

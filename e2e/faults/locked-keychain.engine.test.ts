@@ -1,13 +1,10 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { describe, expect, it, vi } from 'vitest';
 import { createScope, Secret, unwrap, type Scope } from '../../app/kit/index.ts';
-import { createTestFolder } from '../fixtures/folder.ts';
 import { requestFor } from '../fixtures/inside.ts';
+import { createOwnKeychain, missingForKeychain } from '../fixtures/keychain.ts';
 import {
   createUserProject,
   freshHome,
@@ -21,59 +18,16 @@ import {
 /** The keychain's own time-out is 15 seconds; a start may take no longer than that and a little. */
 const GIVES_UP_WITHIN_MS = 20_000;
 
-const missing = ['dbus-daemon', 'gnome-keyring-daemon'].filter(
-  (program) => spawnSync(program, ['--version']).error !== undefined,
-);
+const missing = missingForKeychain();
 if (missing.length > 0) {
   console.warn(`skipped: a locked keychain is not tested here (needs ${missing.join(' and ')})`);
 }
 
-/** A keychain of the test's own: the person's is never touched. */
+/** A home whose credentials lie in a keychain of the test's own. */
 const ownKeychain = (scope: Scope) => {
   const { home, env } = freshHome(scope);
-  const own = scope.use(createTestFolder('gbx-ring-')).path;
-  const runtime = join(own, 'runtime');
-  mkdirSync(runtime, { mode: 0o700 });
-  const socket = join(own, 'bus');
-  const keychainEnv = {
-    ...env,
-    GLOVEBOX_VAULT: 'keychain',
-    GLOVEBOX_PASSPHRASE_FILE: undefined,
-    XDG_RUNTIME_DIR: runtime,
-    XDG_DATA_HOME: join(own, 'data'),
-    DBUS_SESSION_BUS_ADDRESS: `unix:path=${socket}`,
-  };
-  const daemonEnv = { ...keychainEnv, HOME: own };
-  let bus: ChildProcess | undefined;
-  const stop = async (): Promise<void> => {
-    const old = bus;
-    bus = undefined;
-    if (old === undefined) return;
-    const gone = once(old, 'exit');
-    // The keyring ends with its bus.
-    old.kill('SIGKILL');
-    await gone;
-    rmSync(socket, { force: true });
-  };
-  const start = async (unlock: boolean): Promise<void> => {
-    await stop();
-    const started = spawn(
-      'dbus-daemon',
-      ['--session', '--nofork', '--print-address', `--address=unix:path=${socket}`],
-      { env: daemonEnv, stdio: ['ignore', 'pipe', 'ignore'] },
-    );
-    bus = started;
-    await once(createInterface(started.stdout), 'line');
-    const keyring = spawn(
-      'gnome-keyring-daemon',
-      ['--daemonize', '--components=secrets', ...(unlock ? ['--unlock'] : [])],
-      { env: daemonEnv, stdio: ['pipe', 'ignore', 'ignore'] },
-    );
-    keyring.stdin.end(unlock ? 'keyring passphrase' : '');
-    await once(keyring, 'exit');
-  };
-  scope.defer(stop);
-  return { home, env: keychainEnv, socket, start };
+  const keychain = createOwnKeychain(scope);
+  return { ...keychain, home, env: { ...env, ...keychain.env } };
 };
 
 const granted = (project: string) => requestFor(project, { grants: [{ credential: 'work' }] });
@@ -132,6 +86,42 @@ describe.skipIf(missing.length > 0)('a keychain that is locked', () => {
       'echo "$ANTHROPIC_API_KEY" | cut -c1-7',
     );
     expect(again).toMatchObject({ out: 'sk-ant-\n', summary: { exitCode: 0 } });
+  });
+
+  it('and of which nothing is known is said to be locked, and opens when it is tried again', async () => {
+    const scope = testScope('unknown');
+    const keychain = ownKeychain(scope);
+    const { env } = keychain;
+    await keychain.start(true);
+    await keychain.start(false);
+    const host = await openHost(scope, { ...env, GLOVEBOX_VAULT: undefined });
+    await vi.waitFor(
+      () =>
+        expect(host.status().vault).toMatchObject({
+          store: 'keychain',
+          state: 'locked',
+          credentials: 0,
+          problem: { code: 'vault.locked', hint: expect.stringMatching(/[Uu]nlock/) },
+        }),
+      GIVES_UP_WITHIN_MS,
+    );
+    const listed = await glovebox(env, 'credential', 'list');
+    expect(listed).toMatchObject({ status: 0, out: '' });
+    expect(listed.err).toBe(
+      'glovebox: The keychain is locked. [vault.locked]\n  Unlock it in your system’s password manager and try again.\n',
+    );
+    expect(await host.handlers['vault.unlock']({})).toMatchObject({
+      ok: false,
+      error: { code: 'vault.locked' },
+    });
+
+    await keychain.start(true);
+    expect(await host.handlers['vault.unlock']({})).toMatchObject({
+      ok: true,
+      value: { store: 'keychain', state: 'open' },
+    });
+    await vi.waitFor(() => expect(host.status().vault.state).toBe('open'));
+    expect((await glovebox(env, 'credential', 'list')).err).toMatch(/^No credentials are stored/);
   });
 
   it('and never answers holds up neither the window nor a start for longer than its time-out', async () => {

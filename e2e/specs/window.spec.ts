@@ -2,8 +2,10 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test, type Page } from '@playwright/test';
-import { createScope, type Scope } from '../../app/kit/index.ts';
+import { createScope, Secret, unwrap, type Scope } from '../../app/kit/index.ts';
+import { openVault } from '../../app/vault/index.ts';
 import { createTestFolder } from '../fixtures/folder.ts';
+import { createOwnKeychain, missingForKeychain } from '../fixtures/keychain.ts';
 import { createTestProject, fingerprint, type TestProject } from '../fixtures/project.ts';
 import { startServing, type Serving } from '../fixtures/serve.ts';
 import { readableTerminals, sessionPage } from '../pages/session-page.ts';
@@ -17,6 +19,8 @@ const SIZES = [
   { width: 1440, height: 900 },
   { width: 1100, height: 700 },
 ] as const;
+/** A sealed file whose passphrase nobody has given yet. */
+const SEALED_UNOPENED = { GLOVEBOX_VAULT: 'sealed', GLOVEBOX_PASSPHRASE_FILE: undefined };
 
 // So that a time that was left in UTC stands out, wherever the tests run.
 test.use({ timezoneId: 'Asia/Kathmandu' });
@@ -498,21 +502,17 @@ test('a locked store of credentials says so, opens with a passphrase, and keeps 
   page,
 }) => {
   const PASSPHRASE = 'correct-horse-battery-canary';
-  const locked = scope.use(
-    await startServing({
-      home: newHome(),
-      env: { GLOVEBOX_VAULT: 'sealed', GLOVEBOX_PASSPHRASE_FILE: undefined },
-    }),
-  );
+  const locked = scope.use(await startServing({ home: newHome(), env: SEALED_UNOPENED }));
   await open(page, locked);
   await page.getByTestId('open-credentials').click();
   await expect(page.getByTestId('unlock-form')).toBeVisible();
   await expect(page.getByTestId('add-credential-button')).toBeHidden();
+  await expect(page.getByTestId('credentials-empty')).toContainText('Choose a passphrase above');
   await picture(page, 'locked-credentials');
   await page.getByTestId('new-session').click();
   await startPage(page).openProject(newProject().path);
   const section = page.getByRole('region', { name: 'Credentials' });
-  await expect(section).toContainText('Unlock the store of credentials to add one.');
+  await expect(section).toContainText('Choose a passphrase above');
   await expect(section.getByRole('button', { name: /Add/ })).toHaveCount(0);
   await picture(page, 'locked-start');
   await page.getByTestId('unlock-passphrase').fill(PASSPHRASE);
@@ -521,6 +521,60 @@ test('a locked store of credentials says so, opens with a passphrase, and keeps 
   await expect(section.getByRole('button', { name: 'Add a credential' })).toHaveCount(2);
   expect(watched.received.join('\n')).not.toContain(PASSPHRASE);
   expect(await page.content()).not.toContain(PASSPHRASE);
+  expect(watched.problems).toEqual([]);
+  await locked.close();
+});
+
+test('a sealed file that is locked says so instead of that nothing is stored', async ({ page }) => {
+  const PASSPHRASE = 'correct-horse-battery';
+  const home = newHome();
+  mkdirSync(home, { mode: 0o700 });
+  const before = unwrap(await openVault({ home, env: { GLOVEBOX_VAULT: 'sealed' } }));
+  unwrap(await before.unlock(new Secret(PASSPHRASE)));
+  const locked = scope.use(await startServing({ home, env: SEALED_UNOPENED }));
+  await open(page, locked);
+  await page.getByTestId('open-credentials').click();
+  const empty = page.getByTestId('credentials-empty');
+  await expect(empty).toContainText('The sealed file is locked');
+  await expect(empty).toContainText('Give its passphrase above.');
+  await expect(page.getByTestId('credentials-page')).not.toContainText('No credential is stored');
+  await picture(page, 'locked-again-credentials');
+  await page.getByTestId('new-session').click();
+  await startPage(page).openProject(newProject().path);
+  const section = page.getByRole('region', { name: 'Credentials' });
+  await expect(section).toContainText('The sealed file is locked. Give its passphrase above.');
+  await page.getByTestId('unlock-passphrase').fill(PASSPHRASE);
+  await page.getByTestId('unlock-vault').click();
+  await expect(section).toContainText('No credential is stored.');
+  expect(watched.problems).toEqual([]);
+  await locked.close();
+});
+
+test('a locked keychain says so instead of that nothing is stored, and is tried again on demand', async ({
+  page,
+}) => {
+  const missing = missingForKeychain();
+  test.skip(missing.length > 0, `a keychain of its own needs ${missing.join(' and ')}`);
+  const keychain = createOwnKeychain(scope);
+  // Its first start makes the keyring that the second finds locked.
+  await keychain.start(true);
+  await keychain.start(false);
+  const locked = scope.use(await startServing({ home: newHome(), env: keychain.env }));
+  await open(page, locked);
+  await page.getByTestId('open-credentials').click();
+  const credentials = page.getByTestId('credentials-page');
+  const retry = credentials.getByRole('button', { name: 'Try again' });
+  await expect(credentials.getByTestId('problem')).toHaveAttribute('data-code', 'vault.locked');
+  await expect(credentials).toContainText('Unlock it in your system’s password manager');
+  await expect(credentials).not.toContainText('No credential is stored');
+  await retry.click();
+  await expect(retry).toBeEnabled();
+  await expect(credentials.getByTestId('problem')).toBeVisible();
+
+  await keychain.start(true);
+  await retry.click();
+  await expect(page.getByTestId('credentials-empty')).toContainText('No credential is stored');
+  await expect(page.getByTestId('add-credential-button')).toBeVisible();
   expect(watched.problems).toEqual([]);
   await locked.close();
 });

@@ -14,6 +14,7 @@ import {
   type StreamParsed,
   type TimelineCounts,
   type TimelineEvent,
+  type VaultStatus,
   type Wire,
 } from '../../app/contract/index.ts';
 import { isoTime, randomId } from '../../app/kit/index.ts';
@@ -38,8 +39,30 @@ export const FIXTURES = [
   'asking',
   'crowded',
   'broker',
+  'locked-keychain',
+  'locked-file',
+  'new-file',
 ] as const;
 type Fixture = (typeof FIXTURES)[number];
+
+/** Stores of credentials that wait to be opened. */
+const VAULTS: Partial<Readonly<Record<Fixture, VaultStatus>>> = {
+  'locked-keychain': {
+    store: 'keychain',
+    state: 'locked',
+    problem: {
+      code: 'vault.locked',
+      message: 'The keychain is locked.',
+      hint: 'Unlock it in your system’s password manager and try again.',
+    },
+  },
+  'locked-file': {
+    store: 'sealed',
+    state: 'locked',
+    problem: { code: 'vault.locked', message: 'The sealed file of credentials is locked.' },
+  },
+  'new-file': { store: 'sealed', state: 'locked' },
+};
 
 /** A failure as the contract carries it. */
 class Refused extends Error {
@@ -73,7 +96,8 @@ const countsOf = (events: readonly TimelineEvent[]): TimelineCounts => {
 
 const createFixture = (fixture: Fixture) => {
   const failing = fixture === 'failing';
-  const empty = fixture === 'empty' || failing;
+  const vault = VAULTS[fixture];
+  const empty = fixture === 'empty' || failing || vault !== undefined;
   const full = fixture === 'full';
   const sessions = new Map<SessionId, SessionSummary>(
     empty ? [] : sample.SESSIONS.map((session) => [session.id, session]),
@@ -198,7 +222,13 @@ const createFixture = (fixture: Fixture) => {
     'vault.unlock': ({ passphrase }) =>
       passphrase === 'open'
         ? { store: 'sealed', state: 'open' }
-        : refuse('vault.passphrase', 'The passphrase does not open the vault.'),
+        : passphrase === undefined
+          ? refuse(
+              'vault.locked',
+              'The keychain is locked.',
+              'Unlock it in your system’s password manager and try again.',
+            )
+          : refuse('vault.passphrase', 'The passphrase does not open the vault.'),
     'session.list': () => Array.from(sessions.values()),
     'session.start': (input) => {
       const id = sample.id(randomId(12));
@@ -321,7 +351,10 @@ const createFixture = (fixture: Fixture) => {
               },
               vault: { store: 'keychain', state: 'locked', problem: vaultProblem },
             }
-          : { ...sample.HOST, vault: { ...sample.HOST.vault, credentials: credentials.length } },
+          : {
+              ...sample.HOST,
+              vault: vault ?? { ...sample.HOST.vault, credentials: credentials.length },
+            },
       );
       return () => undefined;
     },

@@ -265,6 +265,18 @@ const SHOTS: readonly Shot[] = [
   { name: 'credentials-full', fixture: 'full', hash: '#/credentials' },
   { name: 'credentials-empty', fixture: 'empty', hash: '#/credentials' },
   { name: 'credentials-locked', fixture: 'failing', hash: '#/credentials' },
+  ...(['locked-keychain', 'locked-file', 'new-file'] as const).flatMap((fixture): Shot[] => [
+    { name: `credentials-${fixture}`, fixture, hash: '#/credentials' },
+    {
+      name: `start-${fixture}`,
+      fixture,
+      act: async (page) => {
+        await page.getByTestId('project-path').fill('/home/me/harbor-api');
+        await page.keyboard.press('Enter');
+        await page.getByTestId('start-session').waitFor();
+      },
+    },
+  ]),
   {
     name: 'credential-add',
     fixture: 'quiet',

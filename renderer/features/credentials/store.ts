@@ -16,6 +16,8 @@ export type Credentials = {
   readonly add: (input: CredentialInput) => Promise<Problem | undefined>;
   readonly rotate: (name: string, secret: string) => Promise<Problem | undefined>;
   readonly remove: (name: string) => Promise<Problem | undefined>;
+  /** Tries a keychain again that was locked; the host tells by its status what came of it. */
+  readonly retry: () => Promise<void>;
   /** Opens (or makes) the sealed file; the passphrase is passed on and kept nowhere. */
   readonly unlock: (passphrase: string) => Promise<Problem | undefined>;
 };
@@ -66,6 +68,10 @@ export const createCredentialsStore = (
         set({ list: (get().list ?? []).filter((one) => one.name !== name), sheet: undefined });
         tell(`${name} is removed`);
         return undefined;
+      },
+      retry: async () => {
+        await client.call('vault.unlock', {});
+        await get().load();
       },
       unlock: async (passphrase) => {
         const answer = await client.call('vault.unlock', { passphrase });

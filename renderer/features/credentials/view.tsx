@@ -10,9 +10,10 @@ import { Empty, ProblemNotice, Waiting } from '../../ui/notice.tsx';
 import { hostWords } from '../../ui/words.ts';
 import { useNow } from '../../ui/use-now.ts';
 import { UnlockForm } from './parts/unlock.tsx';
+import { VaultNotice } from './parts/vault-notice.tsx';
 import styles from './view.module.css';
 import { kindForm } from './kind-form.ts';
-import { hostsWords, kindWords } from './words.ts';
+import { hostsWords, kindWords, noneWords } from './words.ts';
 
 const STORES = {
   keychain: 'Stored in this machine’s keychain.',
@@ -49,6 +50,7 @@ export const CredentialsPage = (): ReactNode => {
     if (vaultState !== undefined) void load();
   }, [load, vaultState]);
   const canAdd = vault?.state === 'open';
+  const none = noneWords(vault);
   const add = (): void => {
     openSheet({ type: 'add' });
   };
@@ -77,9 +79,7 @@ export const CredentialsPage = (): ReactNode => {
           </Button>
         )}
       </header>
-      {vault?.problem !== undefined && (
-        <ProblemNotice problem={vault.problem} look={vault.state === 'locked' ? 'ask' : 'deny'} />
-      )}
+      <VaultNotice />
       <UnlockForm />
       {problem !== undefined && problem.code !== vault?.problem?.code && (
         <ProblemNotice
@@ -93,15 +93,14 @@ export const CredentialsPage = (): ReactNode => {
         />
       )}
       {list === undefined && problem === undefined && <Waiting>Asking the keychain</Waiting>}
-      {list?.length === 0 && (
+      {list?.length === 0 && none !== undefined && (
         <Empty
           icon={<IconKey size={22} />}
-          title="No credential is stored"
+          title={none.title}
           testId="credentials-empty"
           action={canAdd && <Button onClick={add}>Add the first one</Button>}
         >
-          Store the key of your assistant’s service here once; then tick it for each session that
-          may use it.
+          {none.more}
         </Empty>
       )}
       {list !== undefined && list.length > 0 && (

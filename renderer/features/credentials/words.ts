@@ -1,4 +1,4 @@
-import type { CredentialSummary } from '../../../app/contract/index.ts';
+import type { CredentialSummary, VaultStatus } from '../../../app/contract/index.ts';
 import { hostWords } from '../../ui/words.ts';
 
 /** Kinds by the name a person knows; those that name a place without it. */
@@ -76,4 +76,34 @@ export const scopeWords = (
   const where = paths === undefined ? '' : ` on ${paths.join(', ')}`;
   const place = sites === undefined ? placeWords(credential.kind) : sites.join(', ');
   return `${what} to ${hostsWords(hosts)}${where}${place === undefined ? '' : ` in ${place}`}`;
+};
+
+/** What stands where no credential is known. */
+type NoneWords = {
+  readonly title: string;
+  readonly more: string;
+  /** Whether the store has to be opened before anything can be said of what is in it. */
+  readonly locked: boolean;
+};
+
+/**
+ * That no credential is stored; or, where the sealed file is locked, that it is and how it is opened.
+ * Nothing where the keychain is locked: the notice of that says both.
+ */
+export const noneWords = (vault: VaultStatus | undefined): NoneWords | undefined => {
+  const title = 'No credential is stored';
+  if (vault?.state !== 'locked') {
+    const more =
+      'Store the key of your assistant’s service here once; then tick it for each session that may use it.';
+    return { title, more, locked: false };
+  }
+  if (vault.store === 'keychain') return undefined;
+  // Where nothing is amiss there is no file yet.
+  return vault.problem === undefined
+    ? { title, more: 'Choose a passphrase above: it makes the file for them.', locked: false }
+    : {
+        title: 'The sealed file is locked',
+        more: 'Give its passphrase above. Until then sessions start without credentials.',
+        locked: true,
+      };
 };

@@ -10,8 +10,9 @@ import { IconPlus } from '../../../ui/icons.ts';
 import { ProblemNotice, Waiting } from '../../../ui/notice.tsx';
 import { Switch } from '../../../ui/switch.tsx';
 import { UnlockForm } from '../../credentials/parts/unlock.tsx';
+import { VaultNotice } from '../../credentials/parts/vault-notice.tsx';
 import { kindForm } from '../../credentials/kind-form.ts';
-import { scopeWords, type Narrowing } from '../../credentials/words.ts';
+import { noneWords, scopeWords, type Narrowing } from '../../credentials/words.ts';
 import {
   defaultLimits,
   hostRuleProblem,
@@ -249,9 +250,7 @@ export const CredentialList = (): ReactNode => {
   const limits = useAppStore('start', (state) => state.draft.limits);
   const keys = useKeys('credentials.add');
   const canAdd = host?.vault.state === 'open';
-  // The passphrase form says by itself that the sealed file is locked.
-  const asksPassphrase = host?.vault.state === 'locked' && host.vault.store === 'sealed';
-  const listProblem = problem ?? (asksPassphrase ? undefined : host?.vault.problem);
+  const none = noneWords(host?.vault);
   const ttl = (limits ?? defaultLimits(host)).ttlMs;
   const span = ttl === undefined ? 'until it ends' : formatSpan(ttl);
   const add = (): void => {
@@ -280,9 +279,11 @@ export const CredentialList = (): ReactNode => {
       }
     >
       <div className={styles.parts}>
-        {listProblem !== undefined && (
+        {problem === undefined ? (
+          <VaultNotice look="ask" />
+        ) : (
           <ProblemNotice
-            problem={listProblem}
+            problem={problem}
             look="ask"
             action={
               <Button size="s" onClick={() => void credentials.getState().load()}>
@@ -293,18 +294,20 @@ export const CredentialList = (): ReactNode => {
         )}
         <UnlockForm />
         {list === undefined && problem === undefined && <Waiting>Asking the keychain</Waiting>}
-        {list?.length === 0 && (
+        {list?.length === 0 && none !== undefined && (
           <div className={styles.empty}>
             <p>
-              None is stored. The assistant then asks for its own sign-in inside, or you store its
-              key here and it only gets a placeholder.
+              {none.title}.{' '}
+              {none.locked
+                ? none.more
+                : 'The assistant then asks for its own sign-in inside, or you store its key here and it only gets a placeholder.'}
             </p>
             {canAdd ? (
               <Button size="s" onClick={add}>
                 Add a credential
               </Button>
             ) : (
-              host?.vault.state === 'locked' && <p>Unlock the store of credentials to add one.</p>
+              !none.locked && host?.vault.state === 'locked' && <p>{none.more}</p>
             )}
           </div>
         )}
