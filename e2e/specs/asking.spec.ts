@@ -82,6 +82,9 @@ test('a question waits above the timeline, is answered by keyboard or mouse, and
       timeout: IMAGES_MS,
     });
     await expect(session.screen.last()).toContainText('$');
+    await expect(page.getByTestId('network-asks')).toHaveText(
+      'network asks: Destinations that no rule names wait for your answer',
+    );
   });
 
   await test.step('the question shows who, what and where; the terminal keeps the focus and its keys', async () => {

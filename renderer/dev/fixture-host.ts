@@ -106,7 +106,12 @@ const createFixture = (fixture: Fixture) => {
     const main = sessions.get(sample.MAIN);
     const questions = fixture === 'asking' ? QUESTIONS : MANY_QUESTIONS;
     if (main !== undefined)
-      sessions.set(main.id, { ...main, network: 'ask', questions: [...questions] });
+      sessions.set(main.id, {
+        ...main,
+        network: 'ask',
+        questions: [...questions],
+        ...(fixture === 'crowded' ? sample.CROWDED : {}),
+      });
   }
   if (full) {
     for (let i = 0; i < 60; i += 1) {

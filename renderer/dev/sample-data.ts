@@ -225,6 +225,23 @@ export const ENDED = id('ended0000001');
 export const CLOSED = id('cxsed0000001');
 export const LIVE = id('ajar00000001');
 
+/** A header with more to say than it has room for. */
+export const CROWDED: Partial<SessionSummary> = {
+  projectName: 'harbor-api-and-all-of-its-services',
+  title: 'fix the flaky webhook tests and the retry of deliveries that were lost',
+  workspace: 'live',
+  grants: ['anthropic-work', 'github-harbor', 'harbor-artifacts-of-the-european-region', 'npm'].map(
+    (credential) => ({ credential, kind: 'bearer', hosts: ['api.example.com', 'b.example.com'] }),
+  ),
+  alerts: [
+    {
+      code: 'egress.broker-down',
+      message: 'The broker is restarting: nothing leaves',
+      hint: 'It comes back by itself.',
+    },
+  ],
+};
+
 export const SESSIONS: readonly SessionSummary[] = [
   session({
     id: MAIN,

@@ -15,6 +15,7 @@ export { default as IconLayers } from 'lucide-react/icons/layers';
 export { default as IconMemory } from 'lucide-react/icons/memory-stick';
 export { default as IconMoon } from 'lucide-react/icons/moon';
 export { default as IconPlus } from 'lucide-react/icons/plus';
+export { default as IconQuestion } from 'lucide-react/icons/circle-question-mark';
 export { default as IconReview } from 'lucide-react/icons/list-checks';
 export { default as IconRotate } from 'lucide-react/icons/rotate-cw';
 export { default as IconSearch } from 'lucide-react/icons/search';

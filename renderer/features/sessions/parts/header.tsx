@@ -12,6 +12,7 @@ import { useNow } from '../../../ui/use-now.ts';
 import { hostWords, sessionTitle } from '../../../ui/words.ts';
 import { hasEnded } from '../store.ts';
 import styles from './header.module.css';
+import { NetworkPill } from './network-pill.tsx';
 
 /** A grant in whole: what it is for, and what narrows it. */
 const grantWords = ({
@@ -77,15 +78,7 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
         <IconLayers size={12} aria-hidden="true" />
         {session.workspace}
       </span>
-      {session.network === 'allow' && (
-        <span
-          className={styles.pill}
-          data-look="live"
-          title="Public destinations pass without a rule"
-        >
-          network open
-        </span>
-      )}
+      <NetworkPill network={session.network} />
       <ul className={styles.grants} aria-label="Credentials of this session">
         {session.grants.map((grant) => (
           <li
@@ -95,7 +88,7 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
             title={escapeHostile(grantWords(grant))}
           >
             <IconKey size={11} aria-hidden="true" />
-            {grant.credential}
+            <span className={styles.name}>{grant.credential}</span>
             <span className={styles.hosts}>
               <HostileText>{hostWords(grant.hosts[0] ?? '')}</HostileText>
               {grant.hosts.length > 1 && ` +${grant.hosts.length - 1}`}
