@@ -324,6 +324,14 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
       expect(answer.headers['glovebox-code']).toBe('git.push-denied');
       expect(answer.text).toContain('ng refs/heads/main');
     }
+    const allowed = writePktLine(command.replace('heads/main', 'heads/dev'));
+    const placeholder = rig.grants[0]?.placeholder ?? '';
+    const carrying = Buffer.concat([allowed, FLUSH_PKT, Buffer.from(`PACK ${placeholder}`)]);
+    const before = calls.length;
+    expect((await post(gzipSync(carrying), 'gzip')).headers['glovebox-code']).toBe(
+      'grant.wrong-place',
+    );
+    expect(calls).toHaveLength(before);
     for (const [body, coding] of [
       [push, 'deflate'],
       [push, 'gzip'],

@@ -51,6 +51,10 @@ const createServices = () => {
         response
           .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
           .end(answer);
+      } else if (url === '/said') {
+        response
+          .writeHead(200, `OK ${next}`, { 'x-note': next })
+          .end(JSON.stringify({ access_token: next, note: `again ${next}` }));
       } else if (url === '/broken') {
         response.writeHead(200, { 'content-type': 'text/plain' }).end(`token=${ACCESS}`);
       } else {
@@ -147,6 +151,11 @@ describe('credentials that are not put in but made anew', () => {
           hosts: ['api.test:443'],
           secret: oauth('https://auth.test/broken'),
         },
+        {
+          kind: 'oauth-refresh',
+          hosts: ['api.test:443'],
+          secret: oauth('https://auth.test/said'),
+        },
       ],
     });
   });
@@ -163,7 +172,7 @@ describe('credentials that are not put in but made anew', () => {
     const at = Math.floor(Date.now() / 1000) * 1000;
     expect((await callAws({ ...ask, at })).status).toBe(200);
     const arrived = services.last();
-    expect(arrived.body.toString()).toBe(ask.body ?? '');
+    expect(arrived.body.toString()).toBe(ask.body?.toString() ?? '');
     const expected = await signForAws({ ...ask, at }, REAL_KEYS);
     const authorization = expected.find(([name]) => name === 'authorization')?.[1];
     expect(valueOf(arrived, 'authorization')).toBe(authorization);
@@ -197,6 +206,22 @@ describe('credentials that are not put in but made anew', () => {
       });
       expect(answer.headers['glovebox-code']).toBe('grant.wrong-host');
     }
+  });
+
+  it('a placeholder in a compressed body is found before the request is signed anew', async () => {
+    const before = services.seen.length;
+    for (const url of ['https://s3.aws.test/b/k', 'https://s3.aws.test/']) {
+      const answer = await callAws({
+        url,
+        method: 'PUT',
+        // The one says the hash of its body in a header, the other leaves it to the body.
+        service: url.endsWith('k') ? 's3' : 'sqs',
+        headers: { 'content-encoding': 'gzip' },
+        body: gzipSync(`note=${placeholder(0, 1)}`),
+      });
+      expect(answer.headers['glovebox-code']).toBe('grant.wrong-place');
+    }
+    expect(services.seen).toHaveLength(before);
   });
 
   const refresh = (more = ''): Promise<Answer> =>
@@ -251,6 +276,19 @@ describe('credentials that are not put in but made anew', () => {
     });
     expect(answer.headers['glovebox-code']).toBe('oauth.unreadable');
     expect(answer.text).not.toContain(ACCESS);
+  });
+
+  it('a new token is taken out wherever its own answer repeats it', async () => {
+    services.grantToken(`ya29.said-${ACCESS.slice(10)}`);
+    const answer = await rig.fetch('https://auth.test/said', {
+      method: 'POST',
+      headers: FORM,
+      body: `grant_type=refresh_token&refresh_token=${placeholder(4)}`,
+    });
+    const { access_token: token, note } = JSON.parse(answer.text) as Record<string, string>;
+    expect(note).toBe(`again ${String(token)}`);
+    expect(answer.reason).toBe(`OK ${String(token)}`);
+    expect(answer.headers['x-note']).toBe(token);
   });
 
   it('a refresh token’s placeholder goes to no other endpoint', async () => {

@@ -99,8 +99,9 @@ export const forwardAnswer = (passage: Passage): ForwardAnswer => {
     // What was minted while the answer was held is a secret too.
     const latest = deps.book.scrubber();
     const headers = planTrailers(latest, withoutDigests(released.value.headers));
-    counts.scrubbed += headers.hits;
-    sendWhole(latest, status, { reason: plan.reason, headers: headers.pairs }, [body], []);
+    const reason = latest.text(plan.reason);
+    counts.scrubbed += headers.hits + reason.hits;
+    sendWhole(latest, status, { reason: reason.text, headers: headers.pairs }, [body], []);
   };
 
   const onAnswer = (answer: ServerAnswer): void => {

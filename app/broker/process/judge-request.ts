@@ -212,14 +212,13 @@ export const createJudge = (deps: JudgeDeps): JudgeRequest => {
     { framing, headers: sent }: RequestHead,
     mediation: Mediation,
   ): Mediation => {
-    if (framing.type === 'none' || mediation.body.type !== 'stream' || !book.watches())
-      return mediation;
+    if (framing.type === 'none' || !book.watches()) return mediation;
     const encoding = sent
       .filter(([name]) => name.toLowerCase() === 'content-encoding')
       .map(([, value]) => value)
       .join();
     const { target, headers } = mediation;
-    const body = gateEncoded(book, encoding, { target, headers }, (finding) =>
+    const body = gateEncoded(book, encoding, mediation.body, { target, headers }, (finding) =>
       caught(exchanges, approach, finding, 'the body'),
     );
     return body === undefined ? mediation : { ...mediation, body };

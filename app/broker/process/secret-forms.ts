@@ -1,3 +1,4 @@
+import { readJwt } from './mediators/jwt.ts';
 import type { Needle } from './needles.ts';
 
 /** Shortest encoded form that is looked for, in characters: anything shorter occurs by chance. */
@@ -28,6 +29,57 @@ const PEM = /-----BEGIN [A-Z0-9 ]{1,64}-----([\s\S]{16,}?)-----END/;
 
 /** Without the lines around a PEM text, which all of its kind share. */
 const bodyOf = (text: string): string => PEM.exec(text)?.[1]?.trim() ?? text;
+
+/** Shortest signature that tells one token from all others, in characters. */
+export const MIN_SIGNATURE_CHARS = 32;
+/** Shortest id of a token that is looked for, in characters. */
+export const MIN_TOKEN_ID_CHARS = 12;
+
+/** A JSON Web Token too long to be looked for as one: what is signed, and the signature. */
+const longToken = (
+  text: string,
+): { readonly signed: string; readonly signature: string; readonly id: unknown } | undefined => {
+  const jwt = text.length <= MAX_WHOLE_BYTES ? undefined : readJwt(text);
+  if (jwt === undefined) return undefined;
+  const { signingInput: signed, claims } = jwt;
+  const signature = text.slice(signed.length + 1);
+  return signature.length < MIN_SIGNATURE_CHARS
+    ? undefined
+    : { signed, signature, id: claims['jti'] };
+};
+
+/** The stretch in which two texts of one length differ. */
+const differing = (one: string, other: string): ScrubPair | undefined => {
+  if (one.length !== other.length || one === other) return undefined;
+  let from = 0;
+  while (one[from] === other[from]) from += 1;
+  let to = one.length;
+  while (one[to - 1] === other[to - 1]) to -= 1;
+  return { secret: one.slice(from, to), placeholder: other.slice(from, to) };
+};
+
+/**
+ * Of a long JSON Web Token and the placeholder that was made like it, what only they have: the
+ * signature, and the id, which some servers take for the token. Pieces of the rest stand in the
+ * placeholder too, and in every other token of the same issuer. Undefined for all else.
+ */
+const ownPairs = ({ secret, placeholder }: ScrubPair): readonly ScrubPair[] | undefined => {
+  const token = longToken(secret);
+  if (token === undefined) return undefined;
+  // A placeholder itself is looked for with nothing in its place.
+  if (placeholder === '') return [{ secret: token.signature, placeholder }];
+  const other = longToken(placeholder);
+  if (other === undefined) return undefined;
+  const written = differing(token.signed, other.signed);
+  const ids = [token.id, other.id];
+  return [
+    { secret: token.signature, placeholder: other.signature },
+    ...(written === undefined || written.secret.length < MIN_TOKEN_ID_CHARS ? [] : [written]),
+    ...(ids.every((id) => typeof id === 'string' && id.length >= MIN_TOKEN_ID_CHARS)
+      ? [{ secret: String(ids[0]), placeholder: String(ids[1]) }]
+      : []),
+  ];
+};
 
 const piecesOf = (bytes: Buffer): readonly Buffer[] => {
   if (bytes.length <= MAX_WHOLE_BYTES) return [bytes];
@@ -115,11 +167,7 @@ const wideForms = (text: string, placeholder: string): readonly SecretForm[] =>
     }));
   });
 
-/**
- * All ways in which a secret is looked for: as it is, in base64 of both alphabets at each alignment,
- * in hexadecimal, in UTF-16. Escapes and line breaks are the search's to see through.
- */
-export const formsOf = ({ secret, placeholder }: ScrubPair): readonly SecretForm[] => {
+const wholeFormsOf = ({ secret, placeholder }: ScrubPair): readonly SecretForm[] => {
   const body = bodyOf(secret);
   const escaped = JSON.stringify(body).slice(1, -1);
   const replace = Buffer.from(placeholder);
@@ -130,6 +178,13 @@ export const formsOf = ({ secret, placeholder }: ScrubPair): readonly SecretForm
     .filter(({ find }) => find.length >= MIN_ENCODED_CHARS);
   return [...textForms(body, placeholder), ...encoded, ...wideForms(body, placeholder)];
 };
+
+/**
+ * All ways in which a secret is looked for: as it is, in base64 of both alphabets at each alignment,
+ * in hexadecimal, in UTF-16. Escapes and line breaks are the search's to see through.
+ */
+export const formsOf = (pair: ScrubPair): readonly SecretForm[] =>
+  ownPairs(pair)?.flatMap(wholeFormsOf) ?? wholeFormsOf(pair);
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 

@@ -30,7 +30,7 @@ export type AwsAsk = {
   readonly method?: string;
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly service?: string;
   /** Milliseconds since the epoch. */
   readonly at?: number;

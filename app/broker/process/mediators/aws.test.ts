@@ -120,7 +120,7 @@ describe('a request signed by AWS’s own code', () => {
       const mediation = unwrap(
         (await send(ask)) ?? { ok: false, error: { code: 'x', message: '' } },
       );
-      const headers = await released(mediation, ask.body ?? '');
+      const headers = await released(mediation, ask.body?.toString() ?? '');
       const expected = await signForAws(
         { at: NOW, ...ask },
         {

@@ -14,6 +14,9 @@ export const DEFAULT_TOKEN_MS = 12 * 60 * 60 * 1000;
 /** How long a token is still known after its end, in milliseconds: clocks differ, and answers are under way. */
 export const TOKEN_GRACE_MS = 5 * 60 * 1000;
 
+/** Length of an id that stands for one that is no text, in characters. */
+const TOKEN_ID_CHARS = 22;
+
 /** Well-known beginnings of tokens by which clients tell one sort from another. */
 const PREFIXES = [
   'ya29.',
@@ -39,8 +42,9 @@ export const mintLike = (token: string): string => {
   const jwt = readJwt(token);
   if (jwt !== undefined) {
     const { jti } = jwt.claims;
-    // Some servers take the id alone for the token.
-    const claims = jti === undefined ? jwt.claims : { ...jwt.claims, jti: randomChars(22) };
+    // Some servers take the id alone for the token. As long as it was, so that all else keeps its place.
+    const id = randomChars(typeof jti === 'string' ? jti.length : TOKEN_ID_CHARS);
+    const claims = jti === undefined ? jwt.claims : { ...jwt.claims, jti: id };
     return writeJwt(jwt.header, claims, () =>
       randomBytes(Math.max(jwt.signature.length, MIN_TOKEN_CHARS)),
     );

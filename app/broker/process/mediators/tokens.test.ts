@@ -11,7 +11,12 @@ import { MAX_JWT_CHARS, readJwt, signRs256, writeJwt } from './jwt.ts';
 import { MAX_MINTED_TOKENS, mintLike, MIN_TOKEN_CHARS } from './minted-token.ts';
 import { ASSERTION_SKEW_SECONDS, MAX_ASSERTION_SECONDS } from './service-account.ts';
 import { MAX_ANSWER_DEPTH } from './token-answer.ts';
-import { createSelfSignedMediator, createTokenMediator, JWT_BEARER } from './tokens.ts';
+import {
+  createSelfSignedMediator,
+  createTokenMediator,
+  JWT_BEARER,
+  MAX_ROTATED_TOKENS,
+} from './tokens.ts';
 
 const NOW = Date.parse('2026-03-04T05:06:07Z');
 const FORM: HeaderPairs = [['Content-Type', 'application/x-www-form-urlencoded']];
@@ -224,11 +229,53 @@ describe('a refresh token', () => {
     expect(new URLSearchParams(released.body.toString()).get('refresh_token')).toBe(next);
     expect(released.used).toEqual([grant]);
     expect(book.scrubber().text(next).text).not.toContain('real');
-    const held = book.held().length;
     await refresh({ refresh_token: 'real-third-refresh-token-01234' });
     await refresh({ refresh_token: 'real-third-refresh-token-01234' });
     expect(rotated).toHaveLength(2);
-    expect(book.held()).toHaveLength(held);
+  });
+
+  it('stays unseen for a while after another took its place, and so many are remembered', async () => {
+    const { refresh, book } = setUp();
+    const token = (count: number): string => `real-refresh-token-number-${String(count)}`;
+    for (let count = 0; count <= MAX_ROTATED_TOKENS; count += 1)
+      await refresh({ refresh_token: token(count) });
+    const { text } = book.scrubber();
+    expect(text(REFRESH).hits).toBe(1);
+    expect(text(token(0)).hits).toBe(0);
+    for (let count = 1; count <= MAX_ROTATED_TOKENS; count += 1)
+      expect(text(token(count)).hits).toBe(1);
+    expect(book.held()).toHaveLength(1 + MAX_ROTATED_TOKENS);
+  });
+
+  it('brings long JSON Web Tokens of one issuer that are told apart', async () => {
+    const { refresh, book } = setUp();
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const issue = (jti: string): string =>
+      writeJwt(
+        { alg: 'RS256', kid: 'the-one-key-of-this-issuer' },
+        { iss: 'https://issuer.test/'.padEnd(200, 'x'), jti, scope: 'a'.repeat(200) },
+        signRs256(privateKey),
+      );
+    const tokens = [issue('first-id-0123456789'), issue('other-id-0123456789')];
+    const placeholders: string[] = [];
+    for (const token of tokens)
+      placeholders.push((await refresh({ access_token: token }))['access_token'] ?? '');
+    for (const [at, placeholder] of placeholders.entries()) {
+      const headers: HeaderPairs = [['Authorization', `Bearer ${placeholder}`]];
+      const request = { ...requestTo('https://api.test/v1'), headers };
+      expect(injectRequest(book.held(), request)).toMatchObject({
+        type: 'ready',
+        headers: [['Authorization', `Bearer ${tokens[at] ?? ''}`]],
+      });
+      const { text } = book.scrubber();
+      expect(text(`"${placeholder}"`)).toEqual({ text: `"${placeholder}"`, hits: 0 });
+      expect(text(`"${tokens[at] ?? ''}"`).text).toBe(`"${placeholder}"`);
+      // Told by any part that is its own, and in any spelling.
+      for (const part of [readJwt(tokens[at] ?? '')?.claims['jti'], tokens[at]?.split('.')[2]])
+        expect(text(Buffer.from(`a ${String(part)}`).toString('base64')).hits).toBeGreaterThan(0);
+      const elsewhere = { ...requestTo('https://evil.test/'), headers };
+      expect(injectRequest(book.held(), elsewhere)).toMatchObject({ code: 'grant.wrong-host' });
+    }
   });
 
   it.each([

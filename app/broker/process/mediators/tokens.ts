@@ -24,6 +24,11 @@ import { MAX_TOKEN_REQUEST_BYTES, readTokenRequest, type TokenRequest } from './
 /** The grant type of a signed assertion (RFC 7523 2.1). */
 export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
+/** Refresh tokens of one client that are known after they were replaced: servers echo them, and take them for a while. */
+export const MAX_ROTATED_TOKENS = 8;
+
+type Rotated = { readonly token: string; readonly grant: CredentialGrant };
+
 export type TokenDeps = {
   readonly book: CredentialBook;
   readonly clock: Clock;
@@ -112,15 +117,15 @@ export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Medi
   const mint = createTokenMint(book, clock);
   const clientOf = remember(refreshClientOf);
   const accountOf = remember(serviceAccountOf);
-  /** The refresh token that counts now, by the placeholder of the first. */
-  const current = new Map<string, { readonly token: string; readonly grant: CredentialGrant }>();
+  /** The refresh tokens that came since the first, by its placeholder: the last one counts. */
+  const rotations = new Map<string, readonly Rotated[]>();
 
   const rotate = (
     { grant, secret, placeholders }: RefreshClient,
     token: string,
   ): Result<string, Refusal> => {
-    const before = current.get(grant.placeholder);
-    if (token !== (before?.token ?? secret.refreshToken)) {
+    const before = rotations.get(grant.placeholder) ?? [];
+    if (token !== (before.at(-1)?.token ?? secret.refreshToken)) {
       // Known, so that an echo of it is scrubbed; without a site, for the first placeholder stands for it.
       const placeholder = mintLike(token);
       const rotated: CredentialGrant = {
@@ -133,13 +138,15 @@ export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Medi
         files: [],
       };
       const held = { grant: rotated, secret: token };
-      if (before === undefined) {
+      const [oldest, ...younger] = before;
+      const full = oldest !== undefined && before.length >= MAX_ROTATED_TOKENS;
+      if (full) {
+        book.replace(oldest.grant, held);
+      } else {
         const added = book.add(held);
         if (!added.ok) return added;
-      } else {
-        book.replace(before.grant, held);
       }
-      current.set(grant.placeholder, { token, grant: rotated });
+      rotations.set(grant.placeholder, [...(full ? younger : before), { token, grant: rotated }]);
       onRotated(grant.credential, token);
     }
     return ok(placeholders.refreshToken);
@@ -164,7 +171,8 @@ export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Medi
       (other) => isAbout(other, asked) || namesClient(other, authorization),
     );
     if (client !== undefined) {
-      const token = current.get(client.grant.placeholder)?.token ?? client.secret.refreshToken;
+      const token =
+        rotations.get(client.grant.placeholder)?.at(-1)?.token ?? client.secret.refreshToken;
       const done = exchangeRefresh(client, token, asked, request.headers);
       return done.ok ? ok({ by: { type: 'refresh', client }, ...done.value }) : done;
     }
