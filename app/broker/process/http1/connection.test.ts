@@ -570,29 +570,6 @@ describe('a connection to a server over TLS', () => {
     await close();
   });
 
-  it('keeps what came before anyone read it', async () => {
-    const pieces = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(16_000));
-    const head = `HTTP/1.1 200 OK\r\nContent-Length: ${String(pieces.join('').length)}\r\n\r\n`;
-    const { connection, close } = await open((socket) => {
-      socket.write(head);
-      for (const piece of pieces) socket.write(piece);
-    });
-    const { seen } = ask(connection, GET, false);
-    await until(() => seen.source !== undefined, 'the answer');
-    await pause(30);
-    let heard = '';
-    seen.source?.read({
-      data: (part) => {
-        heard += part.toString('latin1');
-      },
-      ended: () => seen.told.push('ended'),
-      broke: () => seen.told.push('broke'),
-    });
-    await until(() => seen.told.includes('ended'), 'the end');
-    expect(heard === pieces.join('')).toBe(true);
-    await close();
-  });
-
   it('hands a changed protocol over with every byte of it', async () => {
     const { connection, close } = await open((socket) => {
       socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\none ');
