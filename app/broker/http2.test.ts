@@ -114,6 +114,12 @@ const createEcho = () => {
         stream.write('some');
         setTimeout(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR), 30);
         return;
+      case '/half':
+        // A reset without an error, which says of a body that it will not go on, not that it is whole.
+        stream.respond({ ':status': 200 }, { waitForTrailers: true });
+        stream.write('some');
+        setTimeout(() => stream.destroy(), 30);
+        return;
       case '/stall':
         stream.respond({ ':status': 200 });
         return;
@@ -375,6 +381,8 @@ describe('HTTP/2', () => {
     expect(reset.code).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     const broken = await ask(session, base('/break'));
     expect([broken.status, broken.code]).toEqual([200, constants.NGHTTP2_INTERNAL_ERROR]);
+    const half = await ask(session, base('/half'));
+    expect([half.text, half.code]).toEqual(['some', constants.NGHTTP2_INTERNAL_ERROR]);
     const stalled = session.request(base('/stall'));
     await new Promise<void>((resolve) => stalled.once('response', () => resolve()));
     stalled.close(constants.NGHTTP2_CANCEL);

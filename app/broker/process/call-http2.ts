@@ -1,6 +1,6 @@
 import { constants, sensitiveHeaders, type ClientHttp2Stream } from 'node:http2';
 import { failure } from '../../kit/index.ts';
-import { streamSource } from './body-source.ts';
+import { streamSource, type BodySource } from './body-source.ts';
 import { MAX_INTERIM_ANSWERS } from './call-http1.ts';
 import { IDLE_REQUEST_MS } from './http1/connection.ts';
 import { headersOf, withoutPseudo } from './http2-headers.ts';
@@ -36,6 +36,24 @@ const requestFields = (
 const statusIn = (headers: Readonly<Record<string, unknown>>): number =>
   Number(headers[':status'] ?? 502);
 
+/**
+ * A server's answer as a body. Node tells a reset without an error as an end, and what came before it
+ * is not whole: only an end that was sent comes before its stream is closed.
+ */
+const answerSource = (call: ClientHttp2Stream): BodySource => {
+  let whole = false;
+  const push = call.push.bind(call);
+  call.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk === null) whole ||= !call.closed;
+    return push(chunk, encoding);
+  };
+  const { read, ...source } = streamSource(call);
+  return {
+    ...source,
+    read: (reader) => read({ ...reader, ended: () => (whole ? reader.ended() : reader.broke()) }),
+  };
+};
+
 /** Requests over kept HTTP/2 connections. */
 export const http2Call =
   (pool: Http2Pool, to: Destination): StartCall =>
@@ -59,6 +77,7 @@ export const http2Call =
         waitForTrailers: !bare && head.protocol === undefined,
       });
       stream = call;
+      const body = answerSource(call);
       let answered = false;
       let interim = 0;
       let trailers: HeaderPairs = [];
@@ -95,7 +114,7 @@ export const http2Call =
           status,
           reason: '',
           headers: fields,
-          body: streamSource(call),
+          body,
           last: (flags & NGHTTP2_FLAG_END_STREAM) !== 0,
           trailers: () => trailers,
           resetCode: () => (call.rstCode === NGHTTP2_NO_ERROR ? undefined : call.rstCode),

@@ -174,6 +174,15 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/pump.test.ts`,
     ],
   ]),
+  ...inFile(`${PROCESS}/call-http2.ts`, [
+    [
+      'answer-reset-is-no-end',
+      'an answer whose stream was reset without an error is not passed on as whole',
+      'if (chunk === null) whole ||= !call.closed;',
+      'whole = true;',
+      'app/broker/http2.test.ts',
+    ],
+  ]),
   ...inFile(`${PROCESS}/once-written.ts`, [
     [
       'body-room-unwritten',
