@@ -65,10 +65,15 @@ export const decodedBody = (body: BodySource, encoding: string | undefined): Bod
   const codings = parseCodings(encoding);
   if (codings === undefined || codings.length === 0) return body;
   const decoder = createDecoder(codings);
-  const onDrain = (): void => body.resume();
+  let full = false;
+  const onDrain = (): void => {
+    full = false;
+    body.resume();
+  };
   body.read({
     data: (chunk) => {
-      if (decoder.destroyed || decoder.write(Buffer.from(chunk))) return;
+      if (decoder.destroyed || decoder.write(Buffer.from(chunk)) || full) return;
+      full = true;
       body.pause();
       decoder.once('drain', onDrain);
     },

@@ -32,6 +32,17 @@ describe('a body that is gathered', () => {
     expect(await gather(source, 30_000)).toEqual({ type: 'whole', body });
   });
 
+  it('lets its decoder be waited for once, whatever still comes', async () => {
+    const warned: string[] = [];
+    const warn = ({ name }: Error): void => void warned.push(name);
+    process.on('warning', warn);
+    const large = randomBytes(200_000);
+    const source = decodedBody(borrowed(gzipSync(large)), 'gzip');
+    expect(await gather(source, 300_000)).toEqual({ type: 'whole', body: large });
+    process.off('warning', warn);
+    expect(warned).toEqual([]);
+  });
+
   it('is none past its bound', async () => {
     expect(await gather(borrowed(body), 20_499)).toEqual({ type: 'too-large' });
     expect(await gather(borrowed(body), 20_500)).toMatchObject({ type: 'whole' });
