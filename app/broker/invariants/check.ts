@@ -119,7 +119,7 @@ export const checkInvariants = async (options: CheckOptions): Promise<Checked> =
     if (details.failed) {
       const [trial] = details.counterexample ?? [[]];
       const cause = details.errorInstance instanceof Error ? details.errorInstance.message : '';
-      const failure = `${cause}\n\nthe smallest trial that breaks it (${String(details.numShrinks)} times made smaller):\n${describeTrial(trial)}\n\nrepeat: npm run test:invariants -- --repro ${String(seed)}:${details.counterexamplePath ?? ''}`;
+      const failure = `${cause}\n\nthe smallest trial that breaks it (${String(details.numShrinks)} times made smaller):\n${describeTrial(trial)}\n\nrepeat: npm run test:invariants -- --only http --repro ${String(seed)}:${details.counterexamplePath ?? ''}`;
       return { ...counts, failure };
     }
     return { ...counts, failure: leftOver(world, asked) };

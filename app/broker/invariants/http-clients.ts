@@ -2,6 +2,19 @@ import { connect as connectHttp2 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Pairs, Rendered } from './render.ts';
 
+/** A request as it is to be said. */
+export type Spoken = Pick<
+  Rendered,
+  | 'method'
+  | 'target'
+  | 'authority'
+  | 'headers'
+  | 'body'
+  | 'framing'
+  | 'expectsContinue'
+  | 'trailers'
+> & { readonly plan: Pick<Rendered['plan'], 'cuts'> };
+
 /** What came back of one request. */
 export type Answered = {
   readonly status: number;
@@ -40,7 +53,7 @@ const linesOf = (text: string): Pairs =>
     });
 
 /** Reads bytes as they come, with nothing of Node's parser: what is asserted must not depend on it. */
-const createInbox = (stream: Duplex) => {
+export const createInbox = (stream: Duplex) => {
   let all: Buffer = Buffer.alloc(0);
   let at = 0;
   let ended = false;
@@ -178,7 +191,7 @@ export const writeCut = async (
 /** Requests one after the other on one HTTP/1.1 connection, written by hand. */
 export const speakHttp1 = async (
   stream: Duplex,
-  requests: readonly Rendered[],
+  requests: readonly Spoken[],
   absolute: boolean,
 ): Promise<Exchanged> => {
   const inbox = createInbox(stream);
@@ -228,12 +241,12 @@ export const speakHttp1 = async (
 /** All requests at once, each on a stream of one HTTP/2 connection. */
 export const speakHttp2 = async (
   stream: Duplex,
-  requests: readonly Rendered[],
+  requests: readonly Spoken[],
 ): Promise<Exchanged> => {
   const session = connectHttp2('https://unused', { createConnection: () => stream });
   session.on('error', () => undefined);
   const raw: Buffer[] = [];
-  const one = (request: Rendered): Promise<Answered | undefined> =>
+  const one = (request: Spoken): Promise<Answered | undefined> =>
     new Promise((resolve) => {
       const { method, authority, target, headers, body, framing, trailers } = request;
       const fields: Record<string, string | string[]> = {

@@ -4,7 +4,7 @@ import { valueOf, type Answered } from './http-clients.ts';
 import { decodeBody, valuesIn } from './reference-decoder.ts';
 import type { Pairs, Rendered } from './render.ts';
 import type { Outcome } from './run-trial.ts';
-import type { Received } from './upstreams.ts';
+import type { Received } from './http-server.ts';
 import type { World } from './world.ts';
 
 const SECRETS: Readonly<Record<string, string>> = {
@@ -24,20 +24,20 @@ const DECLARED = new Set([
   'te',
 ]);
 
-const comparable = (headers: Pairs): string =>
+export const comparable = (headers: Pairs): string =>
   headers
     .filter(([name]) => !name.startsWith(':') && !DECLARED.has(name.toLowerCase()))
     .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
     .toSorted()
     .join('\n');
 
-const textOf = (pairs: Pairs): string =>
+export const textOf = (pairs: Pairs): string =>
   pairs.map(([name, value]) => `${name}: ${value}`).join('\n');
 
 /** A promise that was broken, in words. */
 export type Broken = string;
 
-const same = (what: string, got: string, wanted: string): readonly Broken[] =>
+export const same = (what: string, got: string, wanted: string): readonly Broken[] =>
   got === wanted
     ? []
     : [

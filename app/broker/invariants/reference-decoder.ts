@@ -40,18 +40,25 @@ const decodedWords = (text: string): readonly string[] => [
   ),
 ];
 
-/** Every reading of some text that there is a decoder for. */
-export const readingsOf = (text: string): readonly string[] => {
+const layersOf = (text: string): readonly string[] => {
   const layers = [text];
   for (let layer = 0; layer < LAYERS; layer += 1) {
     const next = unescapeOnce(layers.at(-1) ?? '');
     if (next === layers.at(-1)) break;
     layers.push(next);
   }
+  return layers;
+};
+
+/** Every reading of some text that there is a decoder for. */
+export const readingsOf = (text: string): readonly string[] => {
+  const layers = layersOf(text);
   const spaced = layers.map((layer) => layer.replaceAll('+', ' '));
+  // In a form a plus is a space, and what is escaped stays a plus.
+  const asForm = text.includes('+') ? layersOf(text.replaceAll('+', ' ')) : [];
   const narrow = text.replaceAll('\0', '');
   const joined = layers.map((layer) => layer.replaceAll(/\\[rn]|[\s:]/g, ''));
-  const all = Array.from(new Set([...layers, ...spaced, narrow, ...joined]));
+  const all = Array.from(new Set([...layers, ...spaced, ...asForm, narrow, ...joined]));
   return [...all, ...[...layers, ...joined].flatMap(decodedWords)];
 };
 

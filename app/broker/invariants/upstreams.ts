@@ -1,5 +1,5 @@
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import type { IncomingMessage } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import {
   createServer as createTcpServer,
@@ -8,39 +8,18 @@ import {
   type Socket,
 } from 'node:net';
 import type { Duplex } from 'node:stream';
-import {
-  brotliCompressSync,
-  deflateRawSync,
-  deflateSync,
-  gzipSync,
-  zstdCompressSync,
-} from 'node:zlib';
 import { WebSocketServer } from 'ws';
 import type { TestAuthority } from '../testing/certificates.ts';
 import { listenPlain, type Upstream } from '../testing/setup.ts';
+import {
+  createHttpListener,
+  pairsOfRaw,
+  type Received,
+  type Script,
+  type Sent,
+} from './http-server.ts';
 import { CREDENTIALS, HOSTS, WATCHED, type AnswerPlan, type HostKey, type Leak } from './plan.ts';
-import type { Pairs } from './render.ts';
 import { SPELLINGS } from './spell.ts';
-
-/** One request as a server got it. */
-export type Received = {
-  readonly host: string;
-  readonly id: string;
-  readonly method: string;
-  readonly target: string;
-  readonly headers: Pairs;
-  readonly body: Buffer;
-  readonly trailers: Pairs;
-  readonly protocol: 'h1' | 'h2' | 'ws' | 'tcp';
-};
-
-/** What a server sent in answer to a request, before any coding. */
-export type Sent = {
-  readonly status: number;
-  readonly headers: Pairs;
-  readonly body: Buffer;
-  readonly trailers: Pairs;
-};
 
 export type Upstreams = {
   readonly ports: Readonly<Record<HostKey | 'raw' | 'pinned', number>>;
@@ -57,30 +36,12 @@ export type Upstreams = {
   readonly close: () => Promise<void>;
 };
 
-const CODERS: Readonly<Record<AnswerPlan['coding'], (bytes: Buffer) => Buffer>> = {
-  '': (bytes) => bytes,
-  gzip: (bytes) => gzipSync(bytes),
-  deflate: (bytes) => deflateSync(bytes),
-  'raw deflate': (bytes) => deflateRawSync(bytes),
-  br: (bytes) => brotliCompressSync(bytes),
-  zstd: (bytes) => zstdCompressSync(bytes),
-  'br, gzip': (bytes) => gzipSync(brotliCompressSync(bytes)),
-};
 const MIRRORED_BYTES = 4096;
 
 export const secretOf = (index: number | 'watched'): string =>
   index === 'watched' ? WATCHED : (CREDENTIALS[index]?.secret ?? '');
 const spelt = ({ secret, spelling }: Pick<Leak, 'secret' | 'spelling'>): string =>
   SPELLINGS[spelling](secretOf(secret));
-
-const pairs = (raw: readonly string[]): Pairs =>
-  raw.flatMap((name, index) => (index % 2 === 0 ? [[name, raw[index + 1] ?? ''] as const] : []));
-const cutInto = (bytes: Buffer, parts: number): Buffer[] => {
-  const size = Math.max(1, Math.ceil(bytes.length / parts));
-  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
-    bytes.subarray(index * size, (index + 1) * size),
-  );
-};
 
 const listenOn = async (server: Server): Promise<number> => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -107,17 +68,9 @@ export const startUpstreams = async (
   const closers: (() => void)[] = [];
   let forbidden = 0;
 
-  type Asked = IncomingMessage | Http2ServerRequest;
-  type Answering = ServerResponse | Http2ServerResponse;
-  const isHttp2 = (request: Asked): request is Http2ServerRequest => request.httpVersionMajor === 2;
-
-  const answerTo = (request: Asked, response: Answering, got: Received): void => {
+  const scriptFor = (got: Received): Script | undefined => {
     const plan = answers.get(got.id);
-    if (plan === undefined) {
-      response.statusCode = 500;
-      response.end();
-      return;
-    }
+    if (plan === undefined) return undefined;
     const at = (where: Leak['where']): string[] =>
       plan.leaks.filter((leak) => leak.where === where).map(spelt);
     const mirror = plan.mirror
@@ -126,103 +79,37 @@ export const startUpstreams = async (
           got.body.subarray(0, MIRRORED_BYTES),
         ])
       : Buffer.alloc(0);
-    const whole = Buffer.concat([
-      Buffer.from('begin '),
-      mirror,
-      Buffer.from('. filler '.repeat(Math.ceil(plan.filler / 9)).slice(0, plan.filler)),
-      ...at('body').flatMap((text) => [
-        Buffer.from('\n[', 'latin1'),
-        Buffer.from(text, 'latin1'),
-        Buffer.from(']\n'),
+    return {
+      ...plan,
+      headers: [
+        ['x-answer', `${got.id}; plain`],
+        ['x-answer', 'twice'],
+        ['content-type', 'text/plain; charset=latin1'],
+        ['set-cookie', `id=${got.id}; Path=/`],
+        ...at('header').map((text, index) => [`x-leak-${String(index)}`, `k=${text}`] as const),
+      ],
+      body: Buffer.concat([
+        Buffer.from('begin '),
+        mirror,
+        Buffer.from('. filler '.repeat(Math.ceil(plan.filler / 9)).slice(0, plan.filler)),
+        ...at('body').flatMap((text) => [
+          Buffer.from('\n[', 'latin1'),
+          Buffer.from(text, 'latin1'),
+          Buffer.from(']\n'),
+        ]),
+        Buffer.from(' end'),
       ]),
-      Buffer.from(' end'),
-    ]);
-    const bodiless = got.method === 'HEAD' || plan.status === 204 || plan.status === 304;
-    const trailers: Pairs = [
-      ['x-end', 'done'],
-      ...at('trailer').map((text, index) => [`x-leak-${String(index)}`, text] as const),
-    ];
-    const headers: Pairs = [
-      ['x-answer', `${got.id}; plain`],
-      ['x-answer', 'twice'],
-      ['content-type', 'text/plain; charset=latin1'],
-      ['set-cookie', `id=${got.id}; Path=/`],
-      ...at('header').map((text, index) => [`x-leak-${String(index)}`, `k=${text}`] as const),
-    ];
-    const trailing = !bodiless && (isHttp2(request) || plan.framing === 'chunked');
-    sent.set(got.id, {
-      status: plan.status,
-      headers,
-      body: bodiless ? Buffer.alloc(0) : whole,
-      trailers: trailing ? trailers : [],
-    });
-    const coded = CODERS[plan.coding](whole);
-    for (const name of new Set(headers.map(([field]) => field))) {
-      const values = headers.filter(([other]) => other === name).map(([, value]) => value);
-      response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values);
-    }
-    if (plan.coding !== '' && !bodiless)
-      response.setHeader(
-        'content-encoding',
-        plan.coding === 'raw deflate' ? 'deflate' : plan.coding,
-      );
-    if (plan.framing === 'length' && !bodiless) response.setHeader('content-length', coded.length);
-    if (plan.framing === 'close' && !isHttp2(request)) {
-      response.setHeader('connection', 'close');
-      Object.assign(response, { useChunkedEncodingByDefault: false });
-    }
-    if (trailing && !isHttp2(request)) response.setHeader('trailer', 'x-end');
-    response.statusCode = plan.status;
-    if (bodiless) {
-      response.end();
-      return;
-    }
-    const parts = cutInto(coded, plan.writes);
-    const next = (): void => {
-      const part = parts.shift();
-      if (part === undefined) {
-        if (trailing) response.addTrailers(Object.fromEntries(trailers));
-        response.end();
-        return;
-      }
-      (response as ServerResponse).write(part, () => setImmediate(next));
+      trailers: [
+        ['x-end', 'done'],
+        ...at('trailer').map((text, index) => [`x-leak-${String(index)}`, text] as const),
+      ],
     };
-    next();
   };
-
-  const listener =
-    (host: string) =>
-    (request: Asked, response: Answering): void => {
-      const parts: Buffer[] = [];
-      request.on('data', (part: Buffer) => parts.push(part));
-      request.on('error', () => undefined);
-      response.on('error', () => undefined);
-      const keep = (): Received => {
-        const got: Received = {
-          host,
-          id: String(request.headers['x-id'] ?? ''),
-          method: request.method ?? '',
-          target: request.url ?? '',
-          headers: pairs(request.rawHeaders),
-          body: Buffer.concat(parts),
-          trailers: pairs(request.rawTrailers),
-          protocol: isHttp2(request) ? 'h2' : 'h1',
-        };
-        take(got);
-        return got;
-      };
-      let ended = false;
-      request.once('end', () => {
-        ended = true;
-        const got = keep();
-        // A stream that was reset ends too.
-        if (!request.aborted) answerTo(request, response, got);
-      });
-      // What was broken off has arrived all the same.
-      request.once('close', () => {
-        if (!ended) keep();
-      });
-    };
+  const listener = createHttpListener({
+    take,
+    scriptFor,
+    onSent: (id, what) => sent.set(id, what),
+  });
 
   const track = (server: Server): Server => {
     server.on('connection', (socket: Socket) => {
@@ -259,7 +146,7 @@ export const startUpstreams = async (
         id,
         method: 'GET',
         target: request.url ?? '',
-        headers: pairs(request.rawHeaders),
+        headers: pairsOfRaw(request.rawHeaders),
         body,
         trailers: [],
         protocol: 'ws',
