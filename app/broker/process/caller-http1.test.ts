@@ -1,7 +1,7 @@
 import { createServer, get, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../kit/index.ts';
+import { failure, systemClock } from '../../kit/index.ts';
 import { http1Caller } from './caller-http1.ts';
 import { FRAME_HEAD_BYTES, FRAME_TAIL_BYTES } from './chunk-frame.ts';
 import type { Caller } from './http-call.ts';
@@ -52,7 +52,7 @@ describe('the body of an answer over HTTP/1.1', () => {
       request.on('error', reject);
     });
   /** All that is sent, as it is on the wire. */
-  const wire = (port: number, version = '1.1'): Promise<string> =>
+  const wire = (port: number, version = '1.1', before = ''): Promise<string> =>
     new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1');
       let text = '';
@@ -61,7 +61,7 @@ describe('the body of an answer over HTTP/1.1', () => {
       });
       socket.on('end', () => resolve(text));
       socket.on('error', reject);
-      socket.write(`GET / HTTP/${version}\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      socket.write(`${before}GET / HTTP/${version}\r\nHost: x\r\nConnection: close\r\n\r\n`);
     });
 
   it('is whole, whichever pieces came with room around them, trailers and all', async () => {
@@ -121,5 +121,33 @@ describe('the body of an answer over HTTP/1.1', () => {
     await expect(read(broken)).rejects.toThrow('socket hang up');
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(told).toEqual(['sent']);
+  });
+
+  it.each([
+    ['an answer', 200, 'after'],
+    ['a refusal', 400, '{"error"'],
+  ])('comes after the leave to send, where %s waits for another', async (what, status, text) => {
+    const waiting: Caller[] = [];
+    const port = await serve((caller) => {
+      if (waiting.push(caller) < 2) return;
+      const [first] = waiting;
+      caller.goOn();
+      if (what === 'a refusal') caller.refuse(failure('egress.bad-request', 'Not this.'), false);
+      else {
+        begin(caller, [['Content-Length', '5']]);
+        within(caller, 'after');
+        caller.end([]);
+      }
+      setImmediate(() => {
+        if (first !== undefined) begin(first, [['Content-Length', '6']]);
+        first?.sink.write(Buffer.from('before'));
+        first?.end([]);
+      });
+    });
+    const earlier = 'GET /1 HTTP/1.1\r\nHost: x\r\n\r\n';
+    const [, before, head, body] = (await wire(port, '1.1', earlier)).split('\r\n\r\n');
+    expect(before).toBe('beforeHTTP/1.1 100 Continue');
+    expect(head?.slice(0, 13)).toBe(`HTTP/1.1 ${String(status)} `);
+    expect(body?.slice(0, text.length)).toBe(text);
   });
 });

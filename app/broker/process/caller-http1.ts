@@ -11,6 +11,14 @@ import { onceWritten } from './once-written.ts';
 import { refusalBody, refusalHeaders, refusalStatus, type Refusal } from './refuse.ts';
 import { pairsOf } from './request-head.ts';
 
+/**
+ * Puts the head of an answer that waits for an earlier one behind what waits with it. Together with
+ * the first bytes of its body Node would put it before that: leave to send, into the body.
+ */
+const queueHead = (response: ServerResponse): void => {
+  if (response.socket === null) response.flushHeaders();
+};
+
 /** How long a refused upload is still read, so that its client gets to read the refusal, in milliseconds. */
 export const LINGER_MS = 2000;
 
@@ -33,6 +41,7 @@ export const sendRefusal = (
   response.sendDate = false;
   const status = refusalStatus(refusal);
   response.writeHead(status, STATUS_CODES[status] ?? 'Refused', refusalHeaders(refusal, body));
+  queueHead(response);
   const { req: request } = response;
   if (request.method === 'HEAD' || !readOn) {
     response.end(request.method === 'HEAD' ? undefined : body);
@@ -139,6 +148,7 @@ export const http1Caller = (
   begin: (head) => {
     response.sendDate = false;
     response.writeHead(head.status, head.reason, flatten(head, response));
+    queueHead(response);
     if (head.follows === 'whole') return;
     // Before a body that stalls, the header section must still get through.
     setImmediate(() => {

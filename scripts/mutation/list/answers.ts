@@ -183,6 +183,15 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'app/broker/http2.test.ts',
     ],
   ]),
+  ...inFile(`${PROCESS}/caller-http1.ts`, [
+    [
+      'interim-before-head',
+      'leave to send a body is never written into the body of the answer',
+      'if (response.socket === null) response.flushHeaders();',
+      '',
+      `${PROCESS}/caller-http1.test.ts`,
+    ],
+  ]),
   ...inFile(`${PROCESS}/once-written.ts`, [
     [
       'body-room-unwritten',
