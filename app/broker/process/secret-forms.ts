@@ -48,14 +48,18 @@ const longToken = (
     : { signed, signature, id: claims['jti'] };
 };
 
-/** The stretch in which two texts of one length differ. */
+/** What stands around a difference goes with it, so that no form of what differs begins before it. */
+const SHARED_EDGE_CHARS = 4;
+
+/** The stretch in which two texts of one length differ, and a little around it. */
 const differing = (one: string, other: string): ScrubPair | undefined => {
   if (one.length !== other.length || one === other) return undefined;
   let from = 0;
   while (one[from] === other[from]) from += 1;
   let to = one.length;
   while (one[to - 1] === other[to - 1]) to -= 1;
-  return { secret: one.slice(from, to), placeholder: other.slice(from, to) };
+  const [first, last] = [Math.max(0, from - SHARED_EDGE_CHARS), to + SHARED_EDGE_CHARS];
+  return { secret: one.slice(first, last), placeholder: other.slice(first, last) };
 };
 
 /**

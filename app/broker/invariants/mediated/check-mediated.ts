@@ -18,7 +18,11 @@ export const MIN_MEDIATED = 400;
 /** Trials that come to about so many. */
 const TRIALS = 56;
 /** How long records may take to be written, in milliseconds. */
-const RECORD_MS = 2000;
+const RECORD_MS = 10_000;
+/** Longest search for a smaller failing trial, in milliseconds: each that stalls takes its time. */
+const SHRINK_MS = 60_000;
+/** What one trial takes at most, in milliseconds, where much else runs. */
+const TRIAL_MS = 2000;
 
 export type MediatedPlan = AwsConnection | TokenFlow | GitConnection | PostgresConnection;
 export type MediatedTrial = readonly MediatedPlan[];
@@ -100,7 +104,7 @@ const once = async (world: MediatedWorld, trial: MediatedTrial): Promise<number>
   world.forget();
   const forbiddenBefore = world.forbidden();
   const { broken, records } = joined(
-    await Promise.all(trial.map((plan) => withinTime(runPlan(world, plan), plan.scheme))),
+    await Promise.all(trial.map((plan) => withinTime(runPlan(world, plan), JSON.stringify(plan)))),
   );
   await settled(world, recordsBefore + records.length);
   const added = world.records().slice(recordsBefore);
@@ -204,6 +208,7 @@ export const checkMediated = async (options: MediatedOptions): Promise<MediatedC
         numRuns: options.trials ?? TRIALS,
         ...(options.path === undefined ? {} : { path: options.path }),
         maxSkipsPerRun: 0,
+        interruptAfterTimeLimit: SHRINK_MS + (options.trials ?? TRIALS) * TRIAL_MS,
       },
     );
     const { seed } = details;

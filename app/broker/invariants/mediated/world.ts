@@ -11,6 +11,7 @@ import { buildWatchSet } from '../../fingerprint.ts';
 import { createTestAuthority } from '../../testing/certificates.ts';
 import { startResolver } from '../../testing/resolver.ts';
 import { createRig, type Rig } from '../../testing/setup.ts';
+import { withinTime } from '../carriers.ts';
 import { createHttpListener, type Received, type Script, type Sent } from '../http-server.ts';
 import type { Values, ValueKey } from './asks.ts';
 import { createKey } from './assertions.ts';
@@ -221,7 +222,8 @@ export const createMediatedWorld = async (): Promise<MediatedWorld> => {
     ]),
     inTurn: async (credential, work) => {
       const before = turns.get(credential) ?? Promise.resolve();
-      const done = before.then(work);
+      // One that stalls must not hold up all that come after it.
+      const done = before.then(() => withinTime(work(), 'an exchange of tokens'));
       turns.set(
         credential,
         done.then(
