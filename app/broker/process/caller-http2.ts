@@ -143,6 +143,8 @@ export const http2Caller = (clock: Clock, stream: ServerHttp2Stream, asked: Aske
         if (!arrived) lingering(clock, stream);
         over(true);
       });
+      // A stream whose request nobody reads, for it has no body, is closed only when it is read.
+      stream.once('aborted', () => over(false));
       stream.once('close', () => over(stream.writableFinished));
     },
     // A stream whose program is gone is closed with its session.
