@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import { checkInvariants, MIN_REQUESTS } from './check.ts';
-import { checkMediated, MIN_MEDIATED } from './mediated/check-mediated.ts';
 
 /** Another one: `GLOVEBOX_INVARIANTS_SEED=7 npx vitest run invariants`, or any at all: `npm run test:invariants`. */
 const SEED = Number(process.env['GLOVEBOX_INVARIANTS_SEED'] ?? 20_261_122);
@@ -18,22 +17,3 @@ it('keeps its promises over thousands of random requests', { timeout: 400_000 },
   for (const kind of ['WebSocket', 'raw TCP', 'passed through'] as const)
     expect(records[kind]).toBeGreaterThan(50);
 });
-
-it(
-  'keeps them for what is signed, exchanged, pushed and logged in to',
-  { timeout: 200_000 },
-  async () => {
-    const checked = await checkMediated({ seed: SEED });
-    process.stdout.write(
-      `invariants: seed ${String(checked.seed)}, ${String(checked.requests)} mediated requests on ${String(checked.connections)} connections\n`,
-    );
-    expect(checked.failure).toBeUndefined();
-    expect(checked.connections).toBeGreaterThanOrEqual(MIN_MEDIATED);
-    const { records } = checked;
-    for (const kind of ['allowed', 'denied'] as const) expect(records[kind]).toBeGreaterThan(100);
-    for (const kind of ['scrubbed', 'signed anew', 'logged in'] as const)
-      expect(records[kind]).toBeGreaterThan(30);
-    for (const kind of ['exchanged', 'token used', 'pushed'] as const)
-      expect(records[kind]).toBeGreaterThan(10);
-  },
-);

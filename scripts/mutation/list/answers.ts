@@ -36,6 +36,13 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile(`${PROCESS}/forward-answer.ts`, [
     [
+      'held-reason',
+      'a token that was made for an answer does not come inside in the words of its status',
+      'reason: reason.text,',
+      'reason: plan.reason,',
+      'app/broker/mediators.test.ts',
+    ],
+    [
       'scrub-trailers',
       'trailers are scrubbed',
       'const planned = planTrailers(scrubber, safeTrailers(trailers));',
@@ -67,6 +74,13 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...inFile(`${PROCESS}/secret-forms.ts`, [
+    [
+      'long-tokens-apart',
+      'long tokens of one issuer are told apart by what is their own',
+      'ownPairs(pair)?.flatMap(wholeFormsOf) ?? wholeFormsOf(pair);',
+      'wholeFormsOf(pair);',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
     [
       'form-alignment',
       'base64 is found at each alignment',

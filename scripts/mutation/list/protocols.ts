@@ -190,6 +190,13 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile(`${PROCESS}/mediators/tokens.ts`, [
     [
+      'token-rotated',
+      'a refresh token that was replaced stays unseen for a while',
+      'before.length >= MAX_ROTATED_TOKENS',
+      'before.length >= 1',
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+    [
       'oauth-endpoint',
       'refresh tokens go to their own endpoint alone',
       'host.value === to.host &&',

@@ -367,6 +367,20 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile(`${PROCESS}/encoded-upload.ts`, [
     [
+      'encoded-held',
+      'a compressed body that a mediator holds is searched inside',
+      'return searched.ok ? gate.release(body) : searched;',
+      'return gate.release(body);',
+      'app/broker/mediators.test.ts',
+    ],
+    [
+      'encoded-peeked',
+      'a compressed body that a mediator looks into is searched inside',
+      "return searched.ok ? ok('go') : searched;",
+      "return ok('go');",
+      'app/broker/git.test.ts',
+    ],
+    [
       'upload-broken',
       'an upload that cannot be decoded is refused',
       'if (!decoded.ok) return decoded;',
