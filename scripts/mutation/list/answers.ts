@@ -188,6 +188,15 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/pump.test.ts`,
     ],
   ]),
+  ...inFile(`${PROCESS}/caller-http2.ts`, [
+    [
+      'cancelled-without-body',
+      'a request over HTTP/2 that its program cancels goes no further, though it has no body',
+      "stream.once('aborted', () => over(false));",
+      '',
+      'app/broker/http2.test.ts',
+    ],
+  ]),
   ...inFile(`${PROCESS}/call-http2.ts`, [
     [
       'answer-reset-is-no-end',
