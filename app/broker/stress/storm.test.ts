@@ -17,7 +17,7 @@ import {
 /** Connections at once; more by hand. */
 const STORM = Number(process.env['GLOVEBOX_STORM'] ?? 1000);
 /** What one request may take while it lasts, in milliseconds: generous, for it only must not hang. */
-const PROBE_MS = 30_000;
+const PROBE_MS = 15_000;
 
 describe('a storm of connections', () => {
   let stand: Stand;
