@@ -188,6 +188,8 @@ export const SessionSummary = z.strictObject({
   assistant: AssistantName,
   workspace: WorkspaceMode,
   network: NetworkDefault,
+  /** Whether a git rule asks before a fetch or a push; absent where none does. */
+  gitAsks: z.boolean().optional(),
   grants: z.array(GrantSummary).max(64),
   terminals: z.array(TerminalSummary).max(32),
   /** RFC 3339. */

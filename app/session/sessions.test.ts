@@ -127,6 +127,19 @@ describe('starting', () => {
     expect(summary.progress).toBeUndefined();
   });
 
+  it.each([
+    [[], undefined],
+    [['allow push github.com/owner/repo', 'deny fetch github.com/**'], undefined],
+    [['allow fetch github.com/**', 'ask push github.com/owner/repo branch main'], true],
+    [['ask fetch github.com/**'], true],
+  ])('says whether git rules ask: %j', async (git, gitAsks) => {
+    const { id } = await start({
+      network: { default: 'deny', presets: [], allow: [], deny: [], resolve: [], git },
+    });
+    await until(id, 'running');
+    expect(sessions.get(id)?.gitAsks).toBe(gitAsks);
+  });
+
   it('releases the working copy after the containers are gone, the broker in between', async () => {
     const { id } = await running();
     await sessions.stop(id);

@@ -8,13 +8,19 @@ import {
   START_STEPS,
   type StartStep,
 } from '../contract/index.ts';
-import { ASSISTANT_PRESETS } from '../policy/index.ts';
+import { ASSISTANT_PRESETS, parseGitRule } from '../policy/index.ts';
 
 const titleOf = (request: StartRequest): string =>
   (request.title ?? request.command?.join(' ') ?? ASSISTANT_PRESETS[request.assistant].title).slice(
     0,
     2 * MAX_NAME_CHARS,
   );
+
+const asksOnGit = ({ network }: StartRequest): boolean =>
+  (network.git ?? []).some((text) => {
+    const rule = parseGitRule(text);
+    return rule.ok && rule.value.verdict === 'ask';
+  });
 
 /** The summary of a session that was just asked for. */
 export const firstSummary = (
@@ -30,6 +36,7 @@ export const firstSummary = (
   assistant: request.assistant,
   workspace: request.workspace,
   network: request.network.default,
+  ...(asksOnGit(request) ? { gitAsks: true } : {}),
   grants: [],
   terminals: [],
   startedAt,

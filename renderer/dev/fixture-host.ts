@@ -113,6 +113,10 @@ const createFixture = (fixture: Fixture) => {
         ...(fixture === 'crowded' ? sample.CROWDED : {}),
       });
   }
+  if (fixture === 'broker') {
+    const main = sessions.get(sample.MAIN);
+    if (main !== undefined) sessions.set(main.id, { ...main, gitAsks: true });
+  }
   if (full) {
     for (let i = 0; i < 60; i += 1) {
       const base = sample.SESSIONS[4];

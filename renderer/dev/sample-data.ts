@@ -276,6 +276,7 @@ export const SESSIONS: readonly SessionSummary[] = [
     projectName: 'site',
     workspace: 'live',
     network: 'allow',
+    gitAsks: true,
     startedAt: ago(63 * MINUTE_MS),
     terminals: [{ id: terminalId('term0003'), title: 'opencode' }],
     alerts: [

@@ -78,7 +78,7 @@ export const SessionHeader = ({ session }: { readonly session: SessionSummary })
         <IconLayers size={12} aria-hidden="true" />
         {session.workspace}
       </span>
-      <NetworkPill network={session.network} />
+      <NetworkPill network={session.network} gitAsks={session.gitAsks} />
       <ul className={styles.grants} aria-label="Credentials of this session">
         {session.grants.map((grant) => (
           <li

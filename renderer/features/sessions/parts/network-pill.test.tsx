@@ -18,4 +18,13 @@ describe('the mark of a session’s network', () => {
     expect(renderToStaticMarkup(<NetworkPill network="allow" />)).toMatch(/data-look="live".*open/);
     expect(renderToStaticMarkup(<NetworkPill network="deny" />)).toBe('');
   });
+
+  it('tells of git rules that ask, whatever becomes of other destinations', () => {
+    const markOf = (network: 'deny' | 'ask' | 'allow'): string =>
+      textOf(renderToStaticMarkup(<NetworkPill network={network} gitAsks />));
+    const git = 'Fetches and pushes that a git rule asks about wait for your answer';
+    expect(markOf('deny')).toBe(`git asks: ${git}`);
+    expect(markOf('allow')).toBe(`network opengit asks: ${git}`);
+    expect(markOf('ask')).toMatch(/^network asks: Destinations .* and so do fetches and pushes/);
+  });
 });
