@@ -96,13 +96,16 @@ void paths_move(const char *from, const char *to);
 
 /* watch.c */
 void watch_start(const char *project);
-int watch_entry_fd(void);
-int watch_path_fd(void);
-int watch_exec_fd(void);
 void watch_drain(void);
 /* Work left for later; in how many milliseconds, or -1. */
 int watch_later(void);
-bool watch_sees_entries(void);
+
+/* marks.c */
+int marks_entry_fd(void);
+int marks_path_fd(void);
+int marks_exec_fd(void);
+/* Whether creations, renames and deletions are seen. */
+bool marks_see_entries(void);
 
 /* owner.c */
 pid_t owner_of(const char *protocol, int family, const char *local, unsigned local_port,

@@ -26,14 +26,14 @@ int main(void) {
   watch_start(project);
   frame_begin('R');
   frame_string(GUARD_VERSION);
-  frame_number(watch_sees_entries());
+  frame_number(marks_see_entries());
   frame_end();
   wire_flush();
   for (;;) {
     struct pollfd on[] = {
-        {.fd = watch_entry_fd(), .events = POLLIN},
-        {.fd = watch_path_fd(), .events = POLLIN},
-        {.fd = watch_exec_fd(), .events = POLLIN},
+        {.fd = marks_entry_fd(), .events = POLLIN},
+        {.fd = marks_path_fd(), .events = POLLIN},
+        {.fd = marks_exec_fd(), .events = POLLIN},
         {.fd = wire_fd(), .events = (short)(POLLIN | (wire_wants_write() ? POLLOUT : 0))},
     };
     int wait = programs_settle() ? SETTLE_MS : watch_later();
