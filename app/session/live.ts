@@ -361,10 +361,12 @@ export const createLiveSession = (
     ]);
     undoFailureListener();
     const flushed = await writer.flush();
-    freeReserve(paths.reserve);
+    freeReserve(paths.timelineReserve);
     if (!flushed.ok)
       deps.log('error', `the timeline of session ${id} is not whole`, { why: flushed.error });
     writer.close();
+    // Only now: closing takes over into the store what its log holds, in whatever room there is.
+    freeReserve(paths.recordReserve);
     update({
       state: kept !== 0 ? 'review' : problem === undefined ? 'closed' : 'failed',
       endedAt: isoTime(deps.clock.now()),
@@ -385,6 +387,8 @@ export const createLiveSession = (
     // A bug: whoever waits must not wait for ever, and what the session did must stay reviewable.
     deps.log('error', `session ${id} broke`, { why });
     void held.close().catch(() => undefined);
+    freeReserve(paths.timelineReserve);
+    freeReserve(paths.recordReserve);
     update({
       state: parts === undefined ? 'failed' : 'review',
       endedAt: isoTime(deps.clock.now()),

@@ -11,8 +11,9 @@ export type SessionPaths = {
   readonly folder: string;
   readonly record: string;
   readonly timeline: string;
-  /** Room kept back while the session runs: see `keepReserve`. */
-  readonly reserve: string;
+  /** Room kept back while the session runs, for the timeline and for the record: see `keepReserve`. */
+  readonly timelineReserve: string;
+  readonly recordReserve: string;
   /** 0700: sockets and the files that are mounted into the sandbox. */
   readonly run: string;
   /** Mounted into the gateway; holds `link.sock` and `handover.sock`. */
@@ -37,7 +38,8 @@ export const sessionPaths = (home: string, id: SessionId): SessionPaths => {
     folder,
     record: join(folder, 'session.json'),
     timeline: join(folder, 'timeline.sqlite'),
-    reserve: join(folder, 'reserve'),
+    timelineReserve: join(folder, 'timeline.reserve'),
+    recordReserve: join(folder, 'session.reserve'),
     run,
     link: join(run, 'link'),
     guard: join(run, 'guard'),

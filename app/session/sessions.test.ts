@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SessionId, type SessionSummary } from '../contract/index.ts';
-import { createManualClock, createScope, failure, unwrap, type Scope } from '../kit/index.ts';
+import { createManualClock, createScope, failure, ok, unwrap, type Scope } from '../kit/index.ts';
 import { ownerOf } from './owner.ts';
 import { sessionPaths } from './paths.ts';
 import { SessionRecord } from './record.ts';
@@ -427,6 +427,29 @@ describe('a record that can no longer be written', () => {
     expect(house.calls.at(-1)).toBe('broker closed');
     expect((await sessions.ended(id)).problem?.code).toBe('timeline.failed');
     expect(at('broker closed')).toBeLessThan(at('removeSession'));
+  });
+
+  it('leaves the room that is kept for how it ended to that alone', async () => {
+    const rooms = (id: SessionId): readonly string[] =>
+      readdirSync(sessionPaths(house.home, id).folder).filter((name) => name.endsWith('.reserve'));
+    const atClose: (readonly string[])[] = [];
+    const service = createSessions(
+      {
+        ...house.deps,
+        openTimeline: async (file) => {
+          const opened = await house.deps.openTimeline(file);
+          if (!opened.ok) return opened;
+          const close = (): void => void atClose.push(rooms(file.session));
+          return ok({ ...opened.value, close });
+        },
+      },
+      scope,
+    );
+    const { id } = unwrap(await service.start(requestFor(house.project)));
+    expect(rooms(id).toSorted()).toEqual(['session.reserve', 'timeline.reserve']);
+    await service.stop(id);
+    expect(atClose).toEqual([['session.reserve']]);
+    expect(rooms(id)).toEqual([]);
   });
 });
 

@@ -28,7 +28,12 @@ import { createLiveSession, type LiveSession } from './live.ts';
 import { thisOwner } from './owner.ts';
 import { checkSocketPaths, sessionPaths } from './paths.ts';
 import type { HeadlessIo, Sessions } from './port.ts';
-import { freeReserve, keepReserve } from './reserve.ts';
+import {
+  freeReserve,
+  keepReserve,
+  RECORD_RESERVE_BYTES,
+  TIMELINE_RESERVE_BYTES,
+} from './reserve.ts';
 import { createReaders } from './readers.ts';
 import { asFailure, when } from './together.ts';
 
@@ -101,7 +106,7 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
   /** Removes what a session may have left running, then finds out whether there is something to review. */
   const settle = async (found: Archived): Promise<Result<Archived, Failure<Code>>> => {
     const { id } = found.summary;
-    const { folder } = sessionPaths(deps.home, id);
+    const { folder, timelineReserve, recordReserve } = sessionPaths(deps.home, id);
     const engine = await deps.engine();
     if (!engine.ok) return engine;
     const ranOn = found.record.engine;
@@ -112,7 +117,8 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
         'Start that engine again.',
       );
     }
-    freeReserve(sessionPaths(deps.home, id).reserve);
+    freeReserve(timelineReserve);
+    freeReserve(recordReserve);
     const removed = await engine.value.removeSession(id);
     if (!removed.ok) return removed;
     const swept = await deps.workspace.sweep(folder);
@@ -192,7 +198,9 @@ export const createSessions = (deps: SessionDeps, scope: Scope): SessionService 
     try {
       mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
       mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-      keepReserve(paths.reserve);
+      keepReserve(paths.timelineReserve, TIMELINE_RESERVE_BYTES);
+      const asked = Buffer.byteLength(JSON.stringify(request));
+      keepReserve(paths.recordReserve, RECORD_RESERVE_BYTES + asked);
       const writer = unwrap(await deps.openTimeline({ path: paths.timeline, session: id }));
       let over = false;
       const session = createLiveSession(

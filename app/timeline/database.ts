@@ -1,4 +1,12 @@
-import { closeSync, constants, fchmodSync, fstatSync, mkdirSync, openSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { TimelineFile } from './port.ts';
@@ -64,6 +72,25 @@ export const openForWriting = (file: TimelineFile): DatabaseSync => {
     throw failure;
   }
   return database;
+};
+
+/**
+ * Makes the log of an open store reach the disk, without taking it over into the store, which needs room.
+ * Throws what the disk says. SQLite's locks lie on the other two files, so that opening this one breaks none.
+ */
+export const syncLog = (path: string): void => {
+  let file: number;
+  try {
+    file = openSync(`${path}-wal`, constants.O_RDWR | constants.O_NOFOLLOW);
+  } catch (failure) {
+    if ((failure as NodeJS.ErrnoException).code === 'ENOENT') return; // Nothing was ever logged.
+    throw failure;
+  }
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 };
 
 export const openForReading = (file: TimelineFile): DatabaseSync =>

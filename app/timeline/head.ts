@@ -5,6 +5,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { z } from 'zod';
@@ -56,12 +57,17 @@ export const writeHead = (path: string, head: Head, durable: boolean): void => {
   const target = headPath(path);
   const next = `${target}.${process.pid}`;
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-  const file = openSync(next, flags, 0o600);
   try {
-    writeSync(file, JSON.stringify(head));
-    if (durable) fsyncSync(file);
-  } finally {
-    closeSync(file);
+    const file = openSync(next, flags, 0o600);
+    try {
+      writeSync(file, JSON.stringify(head));
+      if (durable) fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(next, target);
+  } catch (failure) {
+    rmSync(next, { force: true });
+    throw failure;
   }
-  renameSync(next, target);
 };

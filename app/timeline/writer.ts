@@ -18,7 +18,7 @@ import {
   wellFormed,
   type ChainHash,
 } from './chain.ts';
-import { openForWriting } from './database.ts';
+import { openForWriting, syncLog } from './database.ts';
 import { facetsOf } from './facets.ts';
 import { storeFailure } from './failure.ts';
 import { readHead, writeHead, type Head } from './head.ts';
@@ -239,14 +239,19 @@ const createWriter = (
   /** Reaches the disk: the log first, then the anchor, so that the anchor never runs ahead. */
   const settle = (sealed: boolean): Result<void, TimelineFailure> => {
     try {
-      database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      syncLog(file.path);
       anchor(sealed, true);
-      return ok(undefined);
     } catch (thrown) {
       const why = storeFailure(RECORDING, thrown);
       failed.emit(why);
       return err(why);
     }
+    try {
+      database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch {
+      // No room to take the log over into the store: it stays beside it, read as before.
+    }
+    return ok(undefined);
   };
 
   const enqueue = (draft: TimelineDraft): void => {

@@ -7,6 +7,7 @@ import { requestFor } from '../fixtures/inside.ts';
 import { fingerprint } from '../fixtures/project.ts';
 import {
   createUserProject,
+  fill,
   freshHome,
   glovebox,
   leftoversOf,
@@ -17,29 +18,6 @@ import {
 } from './house.ts';
 
 const HOME_MEGABYTES = 24;
-
-/** Takes every block that is left on a disk. */
-const fill = (folder: string): { readonly free: () => void } => {
-  const path = join(folder, 'ballast');
-  for (const size of ['64k', '4k', '1']) {
-    try {
-      execFileSync(
-        'dd',
-        ['if=/dev/zero', `of=${path}`, `bs=${size}`, 'oflag=append', 'conv=notrunc'],
-        {
-          stdio: 'pipe',
-        },
-      );
-    } catch {
-      // Full, as it should be.
-    }
-  }
-  return {
-    free: () => {
-      rmSync(path);
-    },
-  };
-};
 
 /** Takes every inode of a disk but a few. */
 const fillInodes = (disk: string, left: number): { readonly free: () => void } => {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -150,6 +150,29 @@ export const mountDisk = (
   tool('mount', '-o', 'loop', image, path);
   scope.defer(() => tool('umount', '-l', path));
   return path;
+};
+
+/** Takes every block that is left on a disk. */
+export const fill = (folder: string): { readonly free: () => void } => {
+  const path = join(folder, 'ballast');
+  for (const size of ['64k', '4k', '1']) {
+    try {
+      execFileSync(
+        'dd',
+        ['if=/dev/zero', `of=${path}`, `bs=${size}`, 'oflag=append', 'conv=notrunc'],
+        {
+          stdio: 'pipe',
+        },
+      );
+    } catch {
+      // Full, as it should be.
+    }
+  }
+  return {
+    free: () => {
+      rmSync(path);
+    },
+  };
 };
 
 /** Makes a folder read-only for everybody, root included, until the scope ends. */

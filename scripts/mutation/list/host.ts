@@ -39,6 +39,15 @@ export const HOST_MUTATIONS: readonly Mutation[] = [
       'app/timeline/verify.test.ts',
     ],
   ]),
+  ...inFile('app/session/live.ts', [
+    [
+      'record-reserve',
+      'no timeline takes the room that is kept for how a session ended',
+      'freeReserve(paths.timelineReserve);\n    if (!flushed.ok)',
+      'freeReserve(paths.timelineReserve);\n    freeReserve(paths.recordReserve);\n    if (!flushed.ok)',
+      'app/session/sessions.test.ts',
+    ],
+  ]),
   ...inFile('app/serve/request-check.ts', [
     [
       'serve-host',
