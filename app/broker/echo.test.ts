@@ -127,6 +127,21 @@ const SHAPES: Readonly<Record<string, Echo>> = {
   },
 };
 
+/** Answers that should have no body (RFC 9110 15.3.6), and yet their framing leaves room for one. */
+const BODILESS: Readonly<Record<string, Echo>> = {
+  'with its length': (key, response) => {
+    response.writeHead(205, { 'content-length': String(key.length) }).end(key);
+  },
+  'in chunks': (key, response) => {
+    response.writeHead(205);
+    response.write(key);
+    response.end();
+  },
+  'in a coding': (key, response) => {
+    response.writeHead(205, { 'content-encoding': 'gzip' }).end(gzipSync(key));
+  },
+};
+
 const CODED = new Set(['gzip', 'x-gzip', 'deflate', 'bare deflate', 'br', 'zstd', 'two codings']);
 
 describe('what a server gives back', () => {
@@ -163,7 +178,7 @@ describe('what a server gives back', () => {
             response.writeEarlyHints({ link: '</x>; rel=preload', 'x-echo': key });
             response.end('ok');
           } else {
-            const shape = SHAPES[name] ?? send(() => 'ok');
+            const shape = SHAPES[name] ?? BODILESS[name] ?? send(() => 'ok');
             shape(key, response, request.socket);
           }
         });
@@ -220,6 +235,15 @@ describe('what a server gives back', () => {
     // Read to the last coding, and not just thrown away.
     expect(answer.text).toMatch(CODED.has(name) ? /^before .* after$/ : /^/);
   });
+
+  it.each(Object.keys(BODILESS))(
+    'comes in without the secret under status 205, %s',
+    async (name) => {
+      const answer = await rig.fetch(url(name), { headers: auth() });
+      expect(answer.status).toBe(205);
+      expect(answer.text).toBe(placeholder());
+    },
+  );
 
   it.each(['folded', 'unknown coding'])('is refused: %s', async (name) => {
     const answer = await rig.fetch(url(name), {

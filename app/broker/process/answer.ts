@@ -31,7 +31,8 @@ export type AnswerPlan = {
 /** Bodies of messages that count their own bytes, gRPC's, protobuf's and git's: another length would break them. */
 const COUNTED =
   /^application\/(grpc|connect\+proto|x-protobuf|protobuf|vnd\.google\.protobuf|x-git-|(x-|vnd\.)?msgpack|cbor)/i;
-const NO_BODY = new Set([204, 205, 304]);
+/** Statuses whose answers end with their head for every reader (RFC 9112 6.3); 205 should, and is framed like any other. */
+const NO_BODY = new Set([204, 304]);
 const WRITABLE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 /** Validators and digests of bytes that are no longer the ones sent. */
 const DIGESTS = new Set([

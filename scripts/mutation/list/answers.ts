@@ -27,6 +27,13 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'app/broker/echo.test.ts',
     ],
     [
+      'scrub-reset-content',
+      'what a server says under status 205 is scrubbed',
+      'const NO_BODY = new Set([204, 304]);',
+      'const NO_BODY = new Set([204, 205, 304]);',
+      'app/broker/echo.test.ts',
+    ],
+    [
       'scrub-grpc',
       'compressed gRPC messages are refused',
       '!/^\\s*identity\\s*$/i.test(messages)',
