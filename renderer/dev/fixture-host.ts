@@ -21,10 +21,23 @@ import { isoTime, randomId } from '../../app/kit/index.ts';
 import { isBlocked, matchesFilter } from '../features/timeline/match.ts';
 import { createWirePair } from '../wire/pair.ts';
 import { BROKER_STORY } from './sample-broker.ts';
-import { MORE_CREDENTIALS } from './sample-credentials.ts';
-import * as sample from './sample-data.ts';
+import { CHANGES } from './sample-changes.ts';
+import { CREDENTIALS, MORE_CREDENTIALS } from './sample-credentials.ts';
+import { ASSISTANTS, folders, GUARANTEES, HOST, RECENT } from './sample-host.ts';
+import { inspection, PROJECT } from './sample-project.ts';
 import { MANY_QUESTIONS, QUESTIONS } from './sample-questions.ts';
 import { SCREEN } from './sample-screen.ts';
+import {
+  CLOSED,
+  CROWDED,
+  FAILED,
+  MAIN,
+  sessionId,
+  SESSIONS,
+  STARTING,
+  terminalId,
+} from './sample-sessions.ts';
+import { longStory, numbered, OPEN, STORY } from './sample-story.ts';
 
 // A host of sample data inside the page, for looking at the window while it is built. It is reached by
 // `?fixture=NAME` in development only and is no part of a build.
@@ -100,27 +113,27 @@ const createFixture = (fixture: Fixture) => {
   const empty = fixture === 'empty' || failing || vault !== undefined;
   const full = fixture === 'full';
   const sessions = new Map<SessionId, SessionSummary>(
-    empty ? [] : sample.SESSIONS.map((session) => [session.id, session]),
+    empty ? [] : SESSIONS.map((session) => [session.id, session]),
   );
   if (fixture === 'asking' || fixture === 'crowded') {
-    const main = sessions.get(sample.MAIN);
+    const main = sessions.get(MAIN);
     const questions = fixture === 'asking' ? QUESTIONS : MANY_QUESTIONS;
     if (main !== undefined)
       sessions.set(main.id, {
         ...main,
         network: 'ask',
         questions: [...questions],
-        ...(fixture === 'crowded' ? sample.CROWDED : {}),
+        ...(fixture === 'crowded' ? CROWDED : {}),
       });
   }
   if (fixture === 'broker') {
-    const main = sessions.get(sample.MAIN);
+    const main = sessions.get(MAIN);
     if (main !== undefined) sessions.set(main.id, { ...main, gitAsks: true });
   }
   if (full) {
     for (let i = 0; i < 60; i += 1) {
-      const base = sample.SESSIONS[4];
-      const id = sample.id(`many${String(i).padStart(8, '0')}`);
+      const base = SESSIONS[4];
+      const id = sessionId(`many${String(i).padStart(8, '0')}`);
       if (base !== undefined)
         sessions.set(id, {
           ...base,
@@ -133,18 +146,18 @@ const createFixture = (fixture: Fixture) => {
   const eventsOf = (id: SessionId): TimelineEvent[] => {
     const made =
       timelines.get(id) ??
-      sample.numbered(
-        id === sample.STARTING || id === sample.FAILED
-          ? sample.STORY.slice(0, 2)
+      numbered(
+        id === STARTING || id === FAILED
+          ? STORY.slice(0, 2)
           : fixture === 'broker'
             ? BROKER_STORY
-            : [...sample.longStory(full ? 9000 : 1180), ...sample.STORY],
+            : [...longStory(full ? 9000 : 1180), ...STORY],
         id,
       );
     timelines.set(id, made);
     return made;
   };
-  let credentials = empty ? [] : [...sample.CREDENTIALS, ...(full ? MORE_CREDENTIALS : [])];
+  let credentials = empty ? [] : [...CREDENTIALS, ...(full ? MORE_CREDENTIALS : [])];
   const changed = new Set<(item: StreamItem<'sessions'>) => void>();
   const put = (session: SessionSummary): SessionSummary => {
     sessions.set(session.id, session);
@@ -159,7 +172,7 @@ const createFixture = (fixture: Fixture) => {
     hint: 'Unlock it in your desktop’s password manager; Glovebox asks again by itself.',
   };
   const changesOf = (id: SessionId) =>
-    id === sample.CLOSED
+    id === CLOSED
       ? { changes: [], cut: false }
       : full
         ? {
@@ -173,22 +186,22 @@ const createFixture = (fixture: Fixture) => {
               ...(i % 50 === 3 ? { wouldRun: 'package.json scripts: “postinstall” is new' } : {}),
             })),
           }
-        : sample.CHANGES;
+        : CHANGES;
 
   const handlers: {
     readonly [M in MethodName]: (
       input: MethodParsed<M>,
     ) => MethodOutput<M> | Promise<MethodOutput<M>>;
   } = {
-    'host.status': () => sample.HOST,
-    'host.guarantees': () => [...sample.GUARANTEES],
+    'host.status': () => HOST,
+    'host.guarantees': () => [...GUARANTEES],
     'assistant.list': () =>
-      sample.ASSISTANTS.map((one) => (failing ? { ...one, image: 'unknown' as const } : one)),
+      ASSISTANTS.map((one) => (failing ? { ...one, image: 'unknown' as const } : one)),
     'folder.list': ({ path = '/home/me' }) =>
       failing
         ? refuse('project.unreadable', `${path} cannot be read.`, 'Check its permissions.')
-        : sample.folders(path),
-    'project.recent': () => (empty ? [] : sample.RECENT),
+        : folders(path),
+    'project.recent': () => (empty ? [] : RECENT),
     'project.inspect': async ({ path }) => {
       if (path.includes('slow')) await new Promise(() => undefined);
       if (failing || path.includes('missing')) {
@@ -198,7 +211,7 @@ const createFixture = (fixture: Fixture) => {
           'Choose a folder that holds a project.',
         );
       }
-      return sample.inspection(path, full);
+      return inspection(path, full);
     },
     'credential.list': () =>
       failing ? refuse(vaultProblem.code, vaultProblem.message, vaultProblem.hint) : credentials,
@@ -240,7 +253,7 @@ const createFixture = (fixture: Fixture) => {
           : refuse('vault.passphrase', 'The passphrase does not open the vault.'),
     'session.list': () => Array.from(sessions.values()),
     'session.start': (input) => {
-      const id = sample.id(randomId(12));
+      const id = sessionId(randomId(12));
       return put({
         id,
         state: 'starting',
@@ -287,7 +300,7 @@ const createFixture = (fixture: Fixture) => {
       return {};
     },
     'terminal.open': ({ session }) => {
-      const terminal = sample.terminalId(randomId(8));
+      const terminal = terminalId(randomId(8));
       const was = find(session);
       put({ ...was, terminals: [...was.terminals, { id: terminal, title: 'shell' }] });
       return { terminal };
@@ -333,7 +346,7 @@ const createFixture = (fixture: Fixture) => {
     },
     'timeline.verify': ({ session }) => {
       const events = eventsOf(session).length;
-      return session === sample.CLOSED
+      return session === CLOSED
         ? { intact: false, events, brokenAt: 17, message: 'Event 17 does not fit the chain.' }
         : { intact: true, events, message: `${events} events fit the chain.` };
     },
@@ -349,7 +362,7 @@ const createFixture = (fixture: Fixture) => {
       send(
         failing
           ? {
-              ...sample.HOST,
+              ...HOST,
               engine: {
                 state: 'missing',
                 problem: {
@@ -361,8 +374,8 @@ const createFixture = (fixture: Fixture) => {
               vault: { store: 'keychain', state: 'locked', problem: vaultProblem },
             }
           : {
-              ...sample.HOST,
-              vault: vault ?? { ...sample.HOST.vault, credentials: credentials.length },
+              ...HOST,
+              vault: vault ?? { ...HOST.vault, credentials: credentials.length },
             },
       );
       return () => undefined;
@@ -377,7 +390,7 @@ const createFixture = (fixture: Fixture) => {
     timeline: ({ session }, send) => {
       const events = eventsOf(session);
       const running = find(session).state === 'running';
-      const open = running ? [...sample.OPEN] : [];
+      const open = running ? [...OPEN] : [];
       send({ events: [], counts: countsOf(events), open, skipped: 0 });
       if (!running || fixture !== 'session') return () => undefined;
       const timer = setInterval(() => {
@@ -386,7 +399,7 @@ const createFixture = (fixture: Fixture) => {
           kind: 'touch',
           at: isoTime(Date.now()),
           op: 'write',
-          path: `${sample.PROJECT}/src/webhooks/retry-${seq}.ts`,
+          path: `${PROJECT}/src/webhooks/retry-${seq}.ts`,
           verdict: 'allowed',
           program: { pid: 20, command: ['claude'] },
           seq,

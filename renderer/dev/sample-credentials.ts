@@ -1,8 +1,37 @@
 import type { CredentialSummary } from '../../app/contract/index.ts';
-import { isoTime } from '../../app/kit/index.ts';
+import { ago, DAY_MS, HOUR_MS } from './sample-time.ts';
 
-const DAY_MS = 86_400_000;
-const daysAgo = (days: number): string => isoTime(Date.now() - days * DAY_MS);
+export const CREDENTIALS: readonly CredentialSummary[] = [
+  {
+    name: 'anthropic-work',
+    kind: 'anthropic',
+    hosts: ['api.anthropic.com'],
+    env: 'ANTHROPIC_API_KEY',
+    addedAt: ago(40 * DAY_MS),
+    rotatedAt: ago(3 * DAY_MS),
+  },
+  {
+    name: 'github-harbor',
+    kind: 'github',
+    hosts: ['github.com', 'api.github.com', 'codeload.github.com', 'raw.githubusercontent.com'],
+    env: 'GITHUB_TOKEN',
+    addedAt: ago(90 * DAY_MS),
+  },
+  {
+    name: 'internal-search',
+    kind: 'header:X-Api-Key',
+    hosts: [],
+    env: 'SEARCH_KEY',
+    addedAt: ago(5 * HOUR_MS),
+  },
+  {
+    name: 'npm-publish',
+    kind: 'npm',
+    hosts: ['registry.example'],
+    env: 'NPM_TOKEN',
+    addedAt: ago(2 * DAY_MS),
+  },
+];
 
 /** One of each further kind, and a name that fits no line. */
 export const MORE_CREDENTIALS: readonly CredentialSummary[] = [
@@ -26,13 +55,13 @@ export const MORE_CREDENTIALS: readonly CredentialSummary[] = [
     ...(name === 'maps' || name === 'chat-bot'
       ? { env: `${name.toUpperCase().replace('-', '_')}_KEY` }
       : {}),
-    addedAt: daysAgo(3),
+    addedAt: ago(3 * DAY_MS),
   })),
   {
     name: 'a-credential-with-the-longest-name-that-anyone-would-ever-give-to-one-of-them',
     kind: 'header:X-Harbor-Internal-Service-Authentication-Token',
     hosts: Array.from({ length: 9 }, (_, i) => `service-${String(i)}.internal.harbor.example:8443`),
     env: 'HARBOR_INTERNAL_SERVICE_AUTHENTICATION_TOKEN',
-    addedAt: daysAgo(200),
+    addedAt: ago(200 * DAY_MS),
   },
 ];

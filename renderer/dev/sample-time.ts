@@ -1,0 +1,7 @@
+import { isoTime } from '../../app/kit/index.ts';
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+export const ago = (ms: number): string => isoTime(Date.now() - ms);
