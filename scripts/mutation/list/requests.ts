@@ -325,7 +325,7 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'a tunnel inside a connection is refused',
       'if (tunnel !== undefined && connection.active === 0 && !connection.over) {',
       'if (connection.active < 0) {',
-      'app/broker/wires.test.ts',
+      'app/broker/proxy.test.ts',
     ],
     [
       'after-refusal',
