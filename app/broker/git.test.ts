@@ -240,6 +240,18 @@ describe.each(['h1', 'h2'] as const)('git inside, over %s', (protocol) => {
     expect(calls).toHaveLength(before);
   });
 
+  it('may not push by a request that only says that it reads', async () => {
+    const before = calls.length;
+    const answer = await rig.fetch(`${url('me/work')}/git-receive-pack`, {
+      headers: {
+        authorization: `Basic ${Buffer.from(`x:${rig.grants[0]?.placeholder ?? ''}`).toString('base64')}`,
+        'x-http-method-override': 'POST',
+      },
+    });
+    expect(answer.headers['glovebox-code']).toBe('git.unreadable');
+    expect(calls.length).toBe(before);
+  });
+
   it('waits for a person’s answer about exactly the branches of a push', async () => {
     const path = await clone('me/asked', 'asked');
     await commit(path, 'second');

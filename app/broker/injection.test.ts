@@ -132,9 +132,21 @@ describe('credentials in queries, paths and bodies', () => {
     ['GET', '/v1/x', undefined, undefined],
     ['DELETE', '/v1/x', undefined, 'grant.method'],
     ['POST', '/v1/x', { 'x-http-method-override': 'DELETE' }, 'grant.method'],
+    ['POST', '/v1/x', { X_HTTP_Method_Override: 'DELETE' }, 'grant.method'],
     ['POST', '/v1/x?_method=delete', undefined, 'grant.method'],
+    ['POST', '/v1/x?a=1;_method=delete', undefined, 'grant.method'],
+    ['POST', '/v1/x?_HttpMethod=DELETE', undefined, 'grant.method'],
+    ['POST', '/v1/x?$httpMethod=DELETE', undefined, 'grant.method'],
+    [
+      'POST',
+      '/v1/x?%24httpHeaders=X-HTTP-Method-Override%3ADELETE%0D%0A',
+      undefined,
+      'grant.method',
+    ],
     ['GET', '/v1/x/y', undefined, 'grant.path'],
     ['GET', '/v2', undefined, 'grant.path'],
+    ['GET', '/v1/x', { 'x-original-url': '/v2' }, 'grant.path'],
+    ['GET', '/v1/x', { X_Rewrite_URL: '/v2' }, 'grant.path'],
     ['GET', '/v1/x%2Fy', undefined, 'grant.path'],
   ])('keep to their methods and paths: %s %s %j', async (method, target, more, code) => {
     const before = seen.length;
@@ -149,19 +161,31 @@ describe('credentials in queries, paths and bodies', () => {
     expect(arrived).toEqual(code === undefined ? [`Bearer ${SECRETS.narrow}`] : []);
   });
 
-  it('keep to their methods when the form names another', async () => {
-    const send = (body: string) =>
+  const FORM = 'application/x-www-form-urlencoded';
+  const part = (name: string): string =>
+    `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nDELETE\r\n--b--\r\n`;
+
+  it.each([
+    ['a field', FORM, 'a=1&_method=delete'],
+    ['a field behind a semicolon, as Rack reads it', FORM, 'a=1;_method=delete'],
+    ['a field in brackets, as Rack reads it', FORM, '[_method]=delete'],
+    ['a field with a dot, as PHP reads it', FORM, '.method=delete'],
+    ['a field that ends in a NUL, as PHP reads it', FORM, '_method%00x=delete'],
+    ['a form that says more of itself', `${FORM}, text/plain`, '_method=delete'],
+    ['a part', 'multipart/form-data; boundary=b', part('_method')],
+    ['a part with a dot, as PHP reads it', 'multipart/form-data; boundary=b', part('.method')],
+    ['a part of a mixed body, as Rack reads it', 'multipart/mixed; boundary=b', part('_method')],
+    ['a part of a related body', 'multipart/related; boundary=b', part('_method')],
+  ])('keep to their methods when the form names another: %s', async (_, type, body) => {
+    const send = (text: string) =>
       rig.fetch('https://api.test/v1/x', {
         method: 'POST',
-        headers: {
-          authorization: `Bearer ${placeholders().narrow}`,
-          'content-type': 'application/x-www-form-urlencoded',
-        },
-        body,
+        headers: { authorization: `Bearer ${placeholders().narrow}`, 'content-type': type },
+        body: text,
       });
     expect((await send('a=1')).status).toBe(200);
     const before = seen.length;
-    const refused = await send('a=1&_method=delete');
+    const refused = await send(body);
     expect([refused.status, refused.headers['glovebox-code']]).toEqual([403, 'grant.method']);
     expect(seen.length).toBe(before);
   });

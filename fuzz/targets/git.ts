@@ -156,7 +156,7 @@ const gitRequest = parserTarget({
     const [method = '', ...rest] = textOf(bytes).split(' ');
     const target = rest.join(' ');
     if (!/^\/[\x21-\x7e]*$/.test(target)) return;
-    const read = readGitRequest(method, target);
+    const read = readGitRequest([method], target);
     if (!read.ok) return;
     const mark = target.indexOf('?');
     const path = (mark < 0 ? target : target.slice(0, mark)).replaceAll(

@@ -213,6 +213,13 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile(`${PROCESS}/mediators/git.ts`, [
     [
+      'git-override',
+      'what overrides the method of a request counts for git’s rules too',
+      'methodsOf(request.method, request.target, request.headers)',
+      '[request.method]',
+      'app/broker/git.test.ts',
+    ],
+    [
       'git-push',
       'a push changes the refs that rules allow alone',
       'if (refused.length > 0) {',

@@ -40,16 +40,20 @@ const operationOf = (service: string): GitOperation =>
 const SERVICE = /^git-(upload-pack|receive-pack|upload-archive)$/i;
 
 /**
- * Tells a git client's requests from others by path and query; undefined for all that is none.
+ * Tells a git client's requests from others by path, query and the methods that it may be taken to
+ * have (`methodsOf`); undefined for all that is none.
  * `git.unreadable` where the query names its service twice or a service that none has. `info/refs`
  * without a service is the old way of fetching, without a server's help.
  */
-export const readGitRequest = (method: string, target: string): Result<GitRequest | undefined> => {
+export const readGitRequest = (
+  methods: readonly string[],
+  target: string,
+): Result<GitRequest | undefined> => {
   const mark = target.indexOf('?');
   const raw = mark < 0 ? target : target.slice(0, mark);
   const path = decode(raw);
   // What only reads exchanges nothing, but may list the refs of a repository with such a name.
-  const reads = method === 'GET' || method === 'HEAD';
+  const reads = methods.every((method) => method === 'GET' || method === 'HEAD');
   const [, exchanged, pack] = reads ? [] : (EXCHANGE.exec(path) ?? []);
   if (exchanged !== undefined && pack !== undefined) {
     const repository = repositoryOf(exchanged);

@@ -178,7 +178,7 @@ describe('a request of git', () => {
     ['POST', '/o/r.git.git/git-receive-pack', 'push', 'exchange'],
     ['POST', '/o/r/git-upload-archive', 'fetch', 'exchange'],
   ])('%s %s is a %s', (method, target, operation, step) => {
-    expect(readGitRequest(method, target)).toEqual({
+    expect(readGitRequest([method], target)).toEqual({
       ok: true,
       value: { operation, repository: 'o/r', step },
     });
@@ -190,7 +190,7 @@ describe('a request of git', () => {
     ['POST', '/o/r/git-receive-packs'],
     ['GET', '/o/r/info/refsx?service=git-upload-pack'],
   ])('is not %s %s', (method, target) => {
-    expect(readGitRequest(method, target)).toEqual({ ok: true, value: undefined });
+    expect(readGitRequest([method], target)).toEqual({ ok: true, value: undefined });
   });
 
   it.each([
@@ -199,11 +199,17 @@ describe('a request of git', () => {
     ['POST', '/o/r.git;x/git-receive-pack'],
     ['GET', '/o%3bx/r/info/refs?service=git-receive-pack'],
   ])('with two meanings is refused: %s %s', (method, target) => {
-    expect(readGitRequest(method, target)).toMatchObject(unreadable);
+    expect(readGitRequest([method], target)).toMatchObject(unreadable);
+  });
+
+  it('exchanges something where it may be taken for another method', () => {
+    expect(readGitRequest(['GET', 'POST'], '/o/r/git-receive-pack')).toMatchObject({
+      value: { operation: 'push', step: 'exchange' },
+    });
   });
 
   it.each(['git-receive-pack', 'git-upload-pack'])('sees a repository that is named %s', (name) => {
-    expect(readGitRequest('GET', `/o/${name}/info/refs?service=${name}`)).toMatchObject({
+    expect(readGitRequest(['GET'], `/o/${name}/info/refs?service=${name}`)).toMatchObject({
       ok: true,
       value: { repository: `o/${name}`, step: 'advertise' },
     });

@@ -7,6 +7,7 @@ import type { CredentialBook } from '../credential-book.ts';
 import { injectRequest } from '../inject.ts';
 import type { BodyGate, JudgedRequest, Leave, Mediator, Waiting } from '../mediate.ts';
 import type { Refusal, RefusalAnswer } from '../refuse.ts';
+import { methodsOf } from '../sites/methods.ts';
 import { refusedAdvertisement, refusedFetch, refusedPush } from './git-answer.ts';
 import { readGitRequest, type GitRequest } from './git-request.ts';
 import { MAX_PUSH_HEAD_BYTES, readPushRequest, type PushRequest } from './push-request.ts';
@@ -191,7 +192,8 @@ export const judgeGitRequest = (
   const { host, port } = request.to;
   const there = rules.filter((rule) => matchesHostRule(rule.host, host, port));
   if (there.length === 0) return undefined;
-  const read = readGitRequest(request.method, request.target);
+  const methods = methodsOf(request.method, request.target, request.headers);
+  const read = readGitRequest(methods, request.target);
   if (!read.ok) return err(failure('git.unreadable', read.error.message));
   if (read.value === undefined) return undefined;
   const { operation, repository, step } = read.value;

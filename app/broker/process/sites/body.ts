@@ -19,9 +19,8 @@ type BodyForm = {
 const formOf = (headers: HeaderPairs): BodyForm => {
   const value = (wanted: string): string =>
     headers.find(([name]) => name.toLowerCase() === wanted)?.[1].toLowerCase() ?? '';
-  const [type = '', ...parameters] = value('content-type')
-    .split(';')
-    .map((part) => part.trim());
+  // What follows a comma or a blank is no part of the type to some servers (Rack, PHP).
+  const [type = '', ...parameters] = value('content-type').split(/[;,\s]+/);
   const coding = value('content-encoding');
   const charset = parameters.find((parameter) => parameter.startsWith('charset='));
   const readable =
@@ -35,6 +34,9 @@ const formOf = (headers: HeaderPairs): BodyForm => {
     case 'application/x-www-form-urlencoded':
       return { type: 'form', readable };
     case 'multipart/form-data':
+    // Rack reads fields in these as well.
+    case 'multipart/mixed':
+    case 'multipart/related':
       return { type: 'multipart', readable };
     default:
       return { type: 'other', readable };
@@ -79,7 +81,7 @@ const methodsIn = ({ type, readable }: BodyForm, body: Buffer): readonly string[
   if (!readable) return [UNKNOWN_METHOD];
   if (type === 'form') return methodsInFields(body.toString('latin1'));
   // Which part a server takes for a field is not worth guessing: the name is enough.
-  return /name\*?\s*=[^;\r\n]*_method/i.test(body.toString('latin1')) ? [UNKNOWN_METHOD] : [];
+  return /name\*?\s*=[^;\r\n]*[_.]method/i.test(body.toString('latin1')) ? [UNKNOWN_METHOD] : [];
 };
 
 const otherMethod = ({ credential }: CredentialGrant): Refusal =>
