@@ -201,7 +201,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'a request over HTTP/2 that its program cancels goes no further, though it has no body',
       "stream.once('aborted', () => over(false));",
       '',
-      'app/broker/http2.test.ts',
+      'app/broker/http2-streams.test.ts',
     ],
   ]),
   ...inFile(`${PROCESS}/call-http2.ts`, [
@@ -210,7 +210,7 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'an answer whose stream was reset without an error is not passed on as whole',
       'if (chunk === null) whole ||= !call.closed;',
       'whole = true;',
-      'app/broker/http2.test.ts',
+      'app/broker/http2-streams.test.ts',
     ],
   ]),
   ...inFile(`${PROCESS}/caller-http1.ts`, [
