@@ -1,12 +1,9 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { formsOf, nameFormsOf } from './process/secret-forms.ts';
+import { isWatchable } from './watchable.ts';
 
 /** Bytes at the beginning of a value that their hash finds it by. */
 export const WATCH_WINDOW_BYTES = 8;
-/** Fewest characters of a value that is watched for: shorter ones turn up in ordinary text. */
-export const MIN_WATCHED_CHARS = 8;
-/** Longest value that is watched for, in characters. */
-export const MAX_WATCHED_CHARS = 16_384;
 /** Most values that are watched for in one session. */
 export const MAX_WATCHED_VALUES = 256;
 /** Most fingerprints of one session: each value has several spellings, each long one several pieces. */
@@ -125,49 +122,13 @@ export const createCheck = (key: Buffer): CheckOf => {
       .toString('base64');
 };
 
-/** Words that are values of settings everywhere, and values that name something rather than open it. */
-const COMMON =
-  /^(?:development|production|staging|testing|localhost|undefined|disabled|enabled|password|changeme|postgres|username|example.*|placeholder.*|your[-_ ].*|(?:change|replace)[-_ ]?me.*)$/i;
-const ADDRESS =
-  /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[\w-]+\.)+[a-z]{2,18}(?::\d+)?(?:\/[\w./~-]*)?$|^https?:\/\/localhost\b[^@]*$/i;
-const PATH = /^(?:~|\.{1,2})?\/[\w./@-]*$/;
-const MAIL = /^[^\s@:/]+@[^\s@:/]+\.[a-z]{2,}$/i;
-/** A variable or a template in place of a value. */
-const REFERENCE = /\$\{?\w+\}?|\$\(|\{\{|^<.*>$|^%\w+%$/;
-/** A part of an address or a path that opens what it names, as in a webhook's. */
-const LONG_TOKEN = /(?=[A-Za-z_-]*\d)[\w-]{20,}/;
-const WORDS = /^[a-z]+(?:[-_. ][a-z]+)*[.!?]?$/i;
-const INNER_CAPITALS = /[a-z][A-Z]|[A-Z]{2}[a-z]/;
-/** Longest run of words, without a space between, that is taken for a name. */
-const MAX_NAME_CHARS = 20;
-/** Versions, dates, times and lists of numbers. */
-const NUMBERS = /^v?[\d.:,TZ/ _+-]{1,64}$/;
-/** Fewest different characters of a value that is worth watching for. */
-const MIN_DIFFERENT_CHARS = 5;
-
-const isName = (value: string): boolean =>
-  ((ADDRESS.test(value) || PATH.test(value)) && !LONG_TOKEN.test(value)) || MAIL.test(value);
-
-const isWords = (value: string): boolean =>
-  WORDS.test(value) &&
-  (value.includes(' ') || (value.length < MAX_NAME_CHARS && !INNER_CAPITALS.test(value)));
-
-/**
- * Whether a value is worth watching for: long enough, of enough different characters, and neither
- * plain words or numbers, nor a reference, an address, a path or a date that ordinary requests are full of.
- */
-export const isWatchable = (value: string): boolean =>
-  value.length >= MIN_WATCHED_CHARS &&
-  value.length <= MAX_WATCHED_CHARS &&
-  new Set(value).size >= MIN_DIFFERENT_CHARS &&
-  !COMMON.test(value) &&
-  !REFERENCE.test(value) &&
-  !isName(value) &&
-  !isWords(value) &&
-  !NUMBERS.test(value);
-
 /** A value to watch for, and whose it is. */
-export type WatchedValue = { readonly value: string; readonly owner: WatchOwner };
+export type WatchedValue = {
+  readonly value: string;
+  readonly owner: WatchOwner;
+  /** It was found under a name that does not say that it opens something. */
+  readonly setting?: boolean;
+};
 
 /** What a watch set was made of: values that were not worth it, and values beyond the caps. */
 export type WatchReport = {
@@ -198,13 +159,13 @@ export const buildWatchSet = (
   const seen = new Set(granted);
   let tooPlain = 0;
   let tooMany = 0;
-  for (const { value, owner } of values) {
+  for (const { value, owner, setting } of values) {
     if (seen.has(value)) continue;
-    seen.add(value);
-    if (!isWatchable(value)) {
+    if (!isWatchable(value, setting)) {
       tooPlain += 1;
       continue;
     }
+    seen.add(value);
     const forms = [
       ...formsOf({ secret: value, placeholder: '' })
         .filter(({ escapes }) => escapes)

@@ -2,13 +2,14 @@ import * as fc from 'fast-check';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildWatchSet, isWatchable, MAX_WATCHED_VALUES } from './fingerprint.ts';
+import { buildWatchSet, MAX_WATCHED_VALUES } from './fingerprint.ts';
 import { createWatchSearch } from './process/watch-search.ts';
 import { prepareWatched } from './process/watched.ts';
 import { forkProcess, type SpawnedProcess } from './spawn.ts';
 import { createTestAuthority } from './testing/certificates.ts';
 import { connectRelay, dnsQuery } from './testing/relay.ts';
 import { createRig, listenTls, type Rig, type Upstream } from './testing/setup.ts';
+import { isWatchable } from './watchable.ts';
 
 const VALUES = [
   'p4ss/word+With&"quotes"-0123456789',
@@ -179,6 +180,9 @@ describe('what is worth watching for', () => {
   it.each([
     'true',
     '${NPM_TOKEN}',
+    '$NPM_TOKEN',
+    'https://$DB_HOST/${DB_NAME:-app}',
+    '$HOME/bin:$PATH',
     '{{ secret_value }}',
     'My Great Application',
     '127.0.0.1,10.0.0.1,10.0.0.2',
@@ -211,8 +215,40 @@ describe('what is worth watching for', () => {
     'correct-horse-battery-staple-again',
     'AbCdEfGhIj',
     'wJalrXUtnFEMIK7MDENGbPxRfiCYKEY',
+    'Pa$sw0rd!99',
+    '$2b$10$N9qo8uLOickgx2ZMRZoMye',
   ])('but %s', (value) => {
     expect(isWatchable(value)).toBe(true);
+  });
+  it.each([
+    'us-east-1',
+    'claude-sonnet-4-5',
+    'gpt-4.1-2025-04-14',
+    'qwen2.5-coder:7b',
+    'Europe/Berlin',
+    'en_US.UTF-8',
+    'application/json; charset=utf-8',
+    'localhost:5432',
+    'http://127.0.0.1:8080',
+    'redis://redis:6379/0',
+    'node:20-alpine',
+    'linux/x86_64',
+    'utf8mb4_unicode_ci',
+    'arn:aws:iam::123456789012:role/app',
+    '*.example.com',
+    '["http://localhost:3000"]',
+  ])('not %s under a name that says nothing of a secret', (value) => {
+    expect(isWatchable(value, true)).toBe(false);
+  });
+  it.each([
+    'tok_7f3a9c2b',
+    'AbCdEfGhIj',
+    'postgres://app:app@db:5432/app',
+    'https://abcdef1234567890@o1.ingest.example.com/1',
+    '550e8400-e29b-41d4-a716-446655440000',
+    'Pa$$word!2024',
+  ])('but %s under any name', (value) => {
+    expect(isWatchable(value, true)).toBe(true);
   });
 });
 
@@ -228,6 +264,11 @@ describe('a watch set', () => {
     const report = buildWatchSet([{ value: 'true', owner }, ...many, ...many], granted);
     expect(report).toMatchObject({ watched: MAX_WATCHED_VALUES, tooPlain: 1, tooMany: 1 });
     expect(report.set.owners).toHaveLength(MAX_WATCHED_VALUES);
+  });
+
+  it('goes by the name that speaks of a secret where a value has several', () => {
+    const values = [true, false].map((setting) => ({ value: 'summer-house-2024', owner, setting }));
+    expect(buildWatchSet(values, new Set())).toMatchObject({ watched: 1, tooPlain: 1 });
   });
 });
 

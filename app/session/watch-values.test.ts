@@ -28,9 +28,9 @@ const deps = (over: Partial<WatchDeps> = {}): WatchDeps => ({
     hiddenValues: async () =>
       ok({
         values: [
-          { path: '.env', name: 'API_KEY', value: 'granted-secret-0123' },
-          { path: '.env', name: 'DB', value: 'hidden-value-89ab' },
-          { path: '.env', name: 'DEBUG', value: 'true' },
+          { path: '.env', name: 'API_KEY', value: 'granted-secret-0123', setting: false },
+          { path: '.env', name: 'DB', value: 'hidden-value-9f8e7d6c', setting: true },
+          { path: '.env', name: 'REGION', value: 'eu-central-1', setting: true },
         ],
         unread: [],
       }),
@@ -60,7 +60,7 @@ describe('what a session watches for', () => {
     ]);
     expect(gaps).toEqual([]);
     expect(words).toBe('watching for 2 values; 1 too plain');
-    for (const value of ['other-secret-4567', 'hidden-value-89ab'])
+    for (const value of ['other-secret-4567', 'hidden-value-9f8e7d6c'])
       expect(JSON.stringify(set)).not.toContain(value);
   });
 

@@ -86,8 +86,9 @@ export const orderWatch = async (
     deps.workspace.hiddenValues(project, hidden, signal),
   ]);
   const fromFiles = (files.ok ? files.value.values : []).map(
-    ({ path, name, value }): WatchedValue => ({
+    ({ path, name, value, setting }): WatchedValue => ({
       value,
+      setting,
       owner: { code: 'watch.hidden-value', words: `The value of ${name} in ${path}`.slice(0, 500) },
     }),
   );

@@ -76,9 +76,36 @@ describe('the values of a settings file', () => {
     });
   });
 
-  it('takes no more values than its cap', () => {
-    const text = Array.from({ length: MAX_VALUES_PER_FILE + 5 }, (_, at) => `A${String(at)}=value`);
-    expect(valuesIn('.env', text.join('\n'))).toHaveLength(MAX_VALUES_PER_FILE);
+  it('reads the items of lists in YAML', () => {
+    const text = 'users:\n  - token: value-of-token\n    name: me\n';
+    expect(values('secrets.yaml', text)).toMatchObject({ token: 'value-of-token', name: 'me' });
+  });
+
+  it('reads of programs what stands in quotes and looks like a secret, and no code', () => {
+    const text = [
+      'import { get } from "./settings.js";',
+      'const key = "AKIAIOSFODNN7EXAMPLE";',
+      'log = logging.getLogger(__name__)',
+      'token = request.headers.get("Authorization")',
+      'const field = { key: "firstName", type: "application/json" };',
+      `$options = ['password' => 'hunter2hunter3', 'host' => 'localhost'];`,
+      'connect(`postgres://app:s3cret-word@db.test/app`);',
+    ].join('\n');
+    expect(values('src/connect.js', text)).toEqual({
+      key: 'AKIAIOSFODNN7EXAMPLE',
+      password: 'hunter2hunter3',
+      'a text in quotes': 'postgres://app:s3cret-word@db.test/app',
+      'password in an address': 's3cret-word',
+    });
+  });
+
+  it.each([
+    ['one word', 'a'.repeat(MAX_VALUE_FILE_BYTES)],
+    ['quotes', '"a'.repeat(MAX_VALUE_FILE_BYTES / 2)],
+  ])('reads the largest file in a moment: %s', (_what, text) => {
+    const started = performance.now();
+    for (const path of ['.env', 'src/connect.js']) valuesIn(path, text);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 
@@ -99,6 +126,13 @@ describe('the values of hidden files', () => {
       '[default]\naws_secret_access_key = value-of-aws\n',
     );
     await writeFile(join(root, 'large.env'), 'x'.repeat(MAX_VALUE_FILE_BYTES + 1));
+    const many = Array.from({ length: MAX_VALUES_PER_FILE + 5 }, (_, at) => `A${String(at)}=value`);
+    await writeFile(join(root, 'many.env'), many.join('\n'));
+    await writeFile(join(root, 'marked.env'), '\uFEFFTOKEN=value-behind-a-mark\nREGION=here');
+    await writeFile(
+      join(root, 'wide.env'),
+      Buffer.from('\uFEFFTOKEN=value-in-utf-16\r\n', 'utf16le'),
+    );
     await writeFile(join(root, 'store.p12'), Buffer.from('a=b\0c'));
     await writeFile(join(root, 'outside'), 'TOKEN=followed');
     await symlink(join(root, 'outside'), join(root, '.env.link'));
@@ -117,10 +151,33 @@ describe('the values of hidden files', () => {
     ];
     expect(readHiddenValues({ root, hidden })).toEqual({
       values: [
-        { path: '.env', name: 'TOKEN', value: 'value-of-env' },
-        { path: '.aws/credentials', name: 'aws_secret_access_key', value: 'value-of-aws' },
+        { path: '.env', name: 'TOKEN', value: 'value-of-env', setting: false },
+        {
+          path: '.aws/credentials',
+          name: 'aws_secret_access_key',
+          value: 'value-of-aws',
+          setting: false,
+        },
       ],
       unread: ['gone.env', 'large.env'],
     });
+  });
+
+  it('come without the byte order marks that editors put before them', () => {
+    const { values: found } = readHiddenValues({
+      root,
+      hidden: [entry('marked.env'), entry('wide.env')],
+    });
+    expect(found).toEqual([
+      { path: 'marked.env', name: 'TOKEN', value: 'value-behind-a-mark', setting: false },
+      { path: 'marked.env', name: 'REGION', value: 'here', setting: true },
+      { path: 'wide.env', name: 'TOKEN', value: 'value-in-utf-16', setting: false },
+    ]);
+  });
+
+  it('are no more than the cap for one file, and that there are more is said', () => {
+    const { values: found, unread } = readHiddenValues({ root, hidden: [entry('many.env')] });
+    expect(found).toHaveLength(MAX_VALUES_PER_FILE);
+    expect(unread).toEqual(['the rest of many.env']);
   });
 });

@@ -13,7 +13,13 @@ export const MAX_VALUES_PER_FILE = 200;
 const MAX_FOLDER_DEPTH = 4;
 
 /** A value in a hidden file, and what it is called there. Never for a log. */
-export type HiddenValue = { readonly path: string; readonly name: string; readonly value: string };
+export type HiddenValue = {
+  readonly path: string;
+  readonly name: string;
+  readonly value: string;
+  /** Its name does not say that it opens something: a region or a model rather than a key. */
+  readonly setting: boolean;
+};
 
 export type HiddenValuesRequest = { readonly root: string; readonly hidden: readonly HiddenFile[] };
 
@@ -26,17 +32,33 @@ export type HiddenValues = {
 type Named = { readonly name: string; readonly value: string };
 
 const PEM =
-  /-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?: BLOCK)?-----[\s\S]{16,}?-----END [A-Z0-9 ]{0,64}-----/g;
+  /-----BEGIN [A-Z0-9 ]{0,64}PRIVATE KEY(?: BLOCK)?-----[\s\S]{16,32768}?-----END [A-Z0-9 ]{0,64}-----/g;
 const ASSIGNMENT =
-  /^[\t ]*(?:export[\t ]+|set[\t ]+)?["']?([\w.:/@-]{1,128})["']?[\t ]*[:=][\t ]*("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|[^\r\n]*)/gm;
+  /^[\t ]*(?:-[\t ]+)*(?:export[\t ]+|set[\t ]+)?["']?([\w.:/@-]{1,128})["']?[\t ]*[:=][\t ]*("(?:[^"\\]|\\.)*"|'[^']*'|`[^`]*`|[^\r\n]*)/gm;
 /** A password in an address, as in `postgres://user:password@host`. */
-const IN_ADDRESS = /[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*:([^\s@/]+)@/gi;
+const IN_ADDRESS = /[a-z][a-z0-9+.-]{0,31}:\/\/[^\s:@/]*:([^\s@/]+)@/gi;
 
 /** What build tools put into pages: public by its name. */
 const PUBLIC_NAME =
   /^(?:NEXT_PUBLIC|EXPO_PUBLIC|NUXT_PUBLIC|PUBLIC|VITE|REACT_APP|VUE_APP|GATSBY|STORYBOOK)_/;
 /** Names under which JSON files keep secrets; their other members name things. */
 const SECRET_NAME = /pass(?:w|phrase)|pwd|secret|token|key|credential|auth|private/i;
+
+/** Ends of names that say that what they name opens something. */
+const SECRET_END =
+  /(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|credentials?|auth|in an address)(?:_base|[-_.]?\d{1,3})?$/i;
+
+/** Programs and pages, hidden for what is inside: of their lines only texts in quotes are values. */
+const PROGRAM_FILE =
+  /\.(?:[cm]?[jt]sx?|vue|svelte|astro|html?|css|py|ipynb|rb|erb|php|go|rs|java|kts?|scala|groovy|gradle|cs|fs|vb|swift|mm?|[ch](?:pp|c)?|lua|pl|pm|r|jl|exs?|erl|clj|dart|zig|nix|sql|ps1|md|rst)$/i;
+/** A text in quotes, with the name that it is given where there is one. */
+const QUOTED =
+  /(?:(?<=([\w.-]{1,128})["']?[\t ]*(?:=>?|:=?)[\t ]*)|)(["'`])((?:(?!\2)[^\\\r\n]){8,4096})\2/g;
+/** What keys and tokens are made of, with a digit among it. */
+const TOKEN = /^(?=.*\d)(?=.*[A-Za-z])[\w+/=.:~@-]{16,}$/;
+
+/** Byte order marks of UTF-16, as some shells of Windows write it. */
+const UTF_16 = { 'utf-16le': 0xfffe, 'utf-16be': 0xfeff } as const;
 
 const unquote = (text: string): string => {
   const [quote] = text;
@@ -86,19 +108,20 @@ const fromFields = (text: string): readonly Named[] =>
     .filter((line) => line.includes(':') && !line.startsWith('#'))
     .map((line) => ({ name: 'password', value: line.split(':').at(-1) ?? '' }));
 
-/** The values of a settings file: assignments, JSON members, private keys, and passwords in addresses. */
-export const valuesIn = (path: string, text: string): readonly Named[] => {
-  const keys = Array.from(text.replaceAll(String.raw`\n`, '\n').matchAll(PEM), ([value]) => ({
-    name: 'private key',
+/** Texts in quotes that a program may log in with: what looks like a token, and what is named as a secret. */
+const fromProgram = (text: string): readonly Named[] =>
+  Array.from(text.matchAll(QUOTED), ([, name = 'a text in quotes', , value = '']) => ({
+    name,
     value,
-  }));
-  const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
-  let settings: readonly Named[];
+  })).filter(({ name, value }) => TOKEN.test(value) || (SECRET_END.test(name) && /\d/.test(value)));
+
+/** The lines of a settings file, or the members of one in JSON. */
+const fromSettings = (text: string): readonly Named[] => {
   try {
-    settings = fromJson(JSON.parse(text), '');
+    return fromJson(JSON.parse(text), '');
   } catch {
     // Not JSON: read line by line.
-    settings = Array.from(
+    return Array.from(
       text.replaceAll(PEM, '').matchAll(ASSIGNMENT),
       ([, key = '', value = '']) => ({
         name: key,
@@ -106,6 +129,16 @@ export const valuesIn = (path: string, text: string): readonly Named[] => {
       }),
     );
   }
+};
+
+/** The values of a settings file or a program: assignments, JSON members, private keys, and passwords in addresses. */
+export const valuesIn = (path: string, text: string): readonly Named[] => {
+  const keys = Array.from(text.replaceAll(String.raw`\n`, '\n').matchAll(PEM), ([value]) => ({
+    name: 'private key',
+    value,
+  }));
+  const name = path.slice(path.lastIndexOf('/') + 1).toLowerCase();
+  let settings = PROGRAM_FILE.test(name) ? fromProgram(text) : fromSettings(text);
   if (name.endsWith('netrc')) settings = [...settings, ...fromNetrc(text)];
   if (name === '.pgpass' || name === '.htpasswd') settings = [...settings, ...fromFields(text)];
   if (/^[^\s=:{"]{8,4096}\s*$/.test(text))
@@ -114,9 +147,9 @@ export const valuesIn = (path: string, text: string): readonly Named[] => {
     name: 'password in an address',
     value: decodeAddress(value),
   }));
-  return [...keys, ...settings, ...inAddresses]
-    .filter(({ name: called, value }) => value !== '' && !PUBLIC_NAME.test(called))
-    .slice(0, MAX_VALUES_PER_FILE);
+  return [...keys, ...settings, ...inAddresses].filter(
+    ({ name: called, value }) => value !== '' && !PUBLIC_NAME.test(called),
+  );
 };
 
 /** Files below a hidden folder, added to `files` up to the cap; false where there are more, or it is too deep. */
@@ -130,6 +163,14 @@ const addFilesBelow = (root: string, path: string, depth: number, files: string[
     else if (entry.isDirectory()) all = addFilesBelow(root, inner, depth + 1, files) && all;
   }
   return all;
+};
+
+/** A file's text, without its byte order mark; undefined for key stores and the like, which hold none that could be looked for. */
+const textOf = (bytes: Buffer): string | undefined => {
+  const mark = bytes.length < 2 ? 0 : bytes.readUInt16BE(0);
+  for (const [encoding, wanted] of Object.entries(UTF_16))
+    if (mark === wanted) return new TextDecoder(encoding).decode(bytes);
+  return bytes.includes(0) ? undefined : new TextDecoder().decode(bytes);
 };
 
 /** Reads the values of a project's hidden files. Runs in a thread; follows no link. */
@@ -153,10 +194,14 @@ export const readHiddenValues = ({ root, hidden }: HiddenValuesRequest): HiddenV
   }
   for (const path of files) {
     const bytes = readPlain(join(root, path), MAX_VALUE_FILE_BYTES);
-    if (bytes === undefined) unread.push(path);
-    // Key stores and the like hold no text that could be looked for.
-    else if (!bytes.includes(0))
-      for (const named of valuesIn(path, bytes.toString('utf8'))) values.push({ path, ...named });
+    if (bytes === undefined) {
+      unread.push(path);
+      continue;
+    }
+    const named = valuesIn(path, textOf(bytes) ?? '');
+    if (named.length > MAX_VALUES_PER_FILE) unread.push(`the rest of ${path}`);
+    for (const { name, value } of named.slice(0, MAX_VALUES_PER_FILE))
+      values.push({ path, name, value, setting: !SECRET_END.test(name) });
   }
   return { values, unread };
 };
