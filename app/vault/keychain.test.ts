@@ -1,16 +1,14 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endAll, missingForKeychain, startBus, startKeyring } from './testing/secret-service.ts';
 
 // A bus and a keyring of the test's own: the person's are never touched.
-const missing = ['dbus-daemon', 'gnome-keyring-daemon'].filter(
-  (program) => spawnSync(program, ['--version']).error !== undefined,
-);
+const missing = missingForKeychain();
 const skipped = process.platform === 'linux' ? missing : ['Linux'];
 
 const CANARY = 'sk-ant-api03-canary-0123456789';
@@ -19,41 +17,19 @@ let home: string;
 let env: NodeJS.ProcessEnv;
 const running: ChildProcess[] = [];
 
-const startBus = async (): Promise<void> => {
+const startOwnBus = async (): Promise<void> => {
   // Its socket in our folder, where the clean-up finds it.
-  rmSync(join(home, 'bus'), { force: true });
-  const bus = spawn(
-    'dbus-daemon',
-    ['--session', '--nofork', '--print-address', `--address=unix:path=${join(home, 'bus')}`],
-    {
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  );
-  running.push(bus);
-  const [address] = (await once(createInterface(bus.stdout), 'line')) as [string];
-  env['DBUS_SESSION_BUS_ADDRESS'] = address;
+  const socket = join(home, 'bus');
+  rmSync(socket, { force: true });
+  running.push(await startBus(env, socket));
+  env['DBUS_SESSION_BUS_ADDRESS'] = `unix:path=${socket}`;
 };
 
-/** Starts the keyring, with its passphrase or locked; it goes to the background once it serves, and ends with its bus. */
-const startKeyring = async (unlock: boolean): Promise<void> => {
-  const flags = ['--daemonize', '--components=secrets', ...(unlock ? ['--unlock'] : [])];
-  const keyring = spawn('gnome-keyring-daemon', flags, {
-    env,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  keyring.stdin.end(unlock ? 'keyring passphrase' : '');
-  await once(keyring, 'exit');
+const startOwnKeyring = async (unlock: boolean): Promise<void> => {
+  running.push(await startKeyring(env, unlock));
 };
 
-const stopAll = async (): Promise<void> => {
-  for (const child of running.splice(0).toReversed()) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  }
-};
+const stopAll = (): Promise<void> => endAll(running.splice(0));
 
 const at = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
 
@@ -103,8 +79,8 @@ describe('the keychain', { timeout: 60_000 }, () => {
   });
 
   it('keeps secrets over restarts, and nothing of them in our files', async () => {
-    await startBus();
-    await startKeyring(true);
+    await startOwnBus();
+    await startOwnKeyring(true);
     const stored = await run(`
       const { value: vault } = await openVault(options);
       const added = await vault.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });
@@ -127,8 +103,8 @@ describe('the keychain', { timeout: 60_000 }, () => {
   });
 
   it('does not mix two homes', async () => {
-    await startBus();
-    await startKeyring(true);
+    await startOwnBus();
+    await startOwnKeyring(true);
     const answer = await run(`
       const { value: one } = await openVault(options);
       await one.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });
@@ -138,14 +114,14 @@ describe('the keychain', { timeout: 60_000 }, () => {
   });
 
   it('says that it is locked, keeps what it has, and makes no second store', async () => {
-    await startBus();
-    await startKeyring(true);
+    await startOwnBus();
+    await startOwnKeyring(true);
     await run(`
       const { value: vault } = await openVault(options);
       return vault.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });`);
     await stopAll();
-    await startBus();
-    await startKeyring(false);
+    await startOwnBus();
+    await startOwnKeyring(false);
     const answer = await run(`
       const { value: vault } = await openVault({ ...options, askPassphrase: async () => new Secret('correct horse') });
       const added = await vault.add({ name: 'other', kind: 'anthropic', secret: new Secret(CANARY) });
@@ -160,11 +136,11 @@ describe('the keychain', { timeout: 60_000 }, () => {
   });
 
   it('is the store while it is locked and nothing is known to be in it', async () => {
-    await startBus();
-    await startKeyring(true);
+    await startOwnBus();
+    await startOwnKeyring(true);
     await stopAll();
-    await startBus();
-    await startKeyring(false);
+    await startOwnBus();
+    await startOwnKeyring(false);
     const answer = await run(`
       const { value: vault } = await openVault(options);
       return [await vault.status(), (await vault.unlock()).error];`);
@@ -175,8 +151,8 @@ describe('the keychain', { timeout: 60_000 }, () => {
   });
 
   it('tells what stayed behind when the sealed file takes over', async () => {
-    await startBus();
-    await startKeyring(true);
+    await startOwnBus();
+    await startOwnKeyring(true);
     const answer = await run(`
       const { value: vault } = await openVault(options);
       await vault.add({ name: 'work', kind: 'anthropic', secret: new Secret(CANARY) });
@@ -196,7 +172,7 @@ describe('the keychain', { timeout: 60_000 }, () => {
   });
 
   it('is unavailable, with a hint, on a bus without a secret service', async () => {
-    await startBus();
+    await startOwnBus();
     const answer = await run(`
       const { value: vault } = await openVault({ home, env: { ...process.env, GLOVEBOX_VAULT: 'keychain' } });
       return vault.status();`);

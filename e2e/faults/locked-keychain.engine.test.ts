@@ -4,7 +4,8 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createScope, Secret, unwrap, type Scope } from '../../app/kit/index.ts';
 import { requestFor } from '../fixtures/inside.ts';
-import { createOwnKeychain, missingForKeychain } from '../fixtures/keychain.ts';
+import { missingForKeychain } from '../../app/vault/testing/secret-service.ts';
+import { createOwnKeychain } from '../fixtures/keychain.ts';
 import {
   createUserProject,
   freshHome,
