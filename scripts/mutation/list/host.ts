@@ -45,7 +45,7 @@ export const HOST_MUTATIONS: readonly Mutation[] = [
       'no timeline takes the room that is kept for how a session ended',
       'freeReserve(paths.timelineReserve);\n    if (!flushed.ok)',
       'freeReserve(paths.timelineReserve);\n    freeReserve(paths.recordReserve);\n    if (!flushed.ok)',
-      'app/session/sessions.test.ts',
+      'app/session/full-disk.test.ts',
     ],
   ]),
   ...inFile('app/serve/request-check.ts', [
