@@ -409,6 +409,12 @@ describe('a scope', () => {
       expect(await outcome(body, type, coding)).toBe(expected);
     });
 
+    it('is looked through in passing, whatever it is made of', async () => {
+      const body = 'name='.repeat(80_000);
+      expect(await outcome(body, MULTIPART)).toBe(body);
+      expect(await outcome(`${body}_method`, MULTIPART)).toBe('grant.method');
+    });
+
     it('holds nothing where no method was named', () => {
       expect(gate(FORM, undefined, hold('bearer')).type).toBe('stream');
     });

@@ -34,6 +34,11 @@ describe('the head of an answer', () => {
     });
   });
 
+  it('is read in passing, however many blanks stand in it', () => {
+    const value = `a${' '.repeat(150_000)}b`;
+    expect(read(head([`X: ${value} `])).headers).toEqual([['X', value]]);
+  });
+
   it.each([
     ['HTTP/1.1 200', 200, ''],
     ['HTTP/1.1 200 ', 200, ''],
