@@ -3,6 +3,7 @@ import { failure, FailureError, unwrap } from '../kit/index.ts';
 import type { SandboxUser } from '../policy/index.ts';
 import { homeWriter, type HomeFile } from './assistant-home.ts';
 import { SANDBOX_HOME } from './etc-files.ts';
+import { LOST_EXIT, lostWhile } from './lost.ts';
 import { unlessAborted } from './together.ts';
 
 /** Writes the assistant's first-run files into the home inside; the assistant itself has not begun yet. */
@@ -28,6 +29,7 @@ export const writeHome = async (
     });
   }
   const status = await unlessAborted(signal, exec.exit);
+  if (status === LOST_EXIT) throw lostWhile('Writing the assistant’s first-run files');
   if (status !== 0) {
     throw new FailureError(
       failure(

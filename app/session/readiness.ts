@@ -3,6 +3,7 @@ import type { Running } from '../engine/port.ts';
 import type { Guard } from '../guard/port.ts';
 import { failure, FailureError, unwrap } from '../kit/index.ts';
 import type { SessionDeps } from './deps.ts';
+import { LOST_EXIT, lostWhile } from './lost.ts';
 import { within } from './together.ts';
 
 /** How long the gateway may take to connect to the broker. */
@@ -20,6 +21,7 @@ const orEnds = async <T>(
   Promise.race([
     task,
     container.ended.then(({ exitCode, tail }) => {
+      if (exitCode === LOST_EXIT) throw lostWhile(`Starting ${what}`);
       const said = tail.trim() === '' ? '' : ` It said: ${tail.trim().slice(-2000)}`;
       throw new FailureError(failure(code, `${what} ended with status ${exitCode}.${said}`));
     }),

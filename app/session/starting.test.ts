@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createScope, unwrap } from '../kit/index.ts';
+import { LOST_EXIT } from './lost.ts';
 import { sessionPaths } from './paths.ts';
 import { createSessions } from './sessions.ts';
 import { requestFor, SECRET } from './testing/fakes.ts';
@@ -61,6 +62,33 @@ describe('starting', () => {
     expect(readdirSync(paths.folder)).toContain('session.json');
     expect(rig.ops().at(-1)).toMatch(/session failed|process exit/);
     expect(summary.progress).toBeUndefined();
+  });
+
+  it.each([
+    ['the gateway is waited for', 'linked hangs', 'gateway'],
+    ['the guard is waited for', 'ready hangs', 'guard'],
+  ])('blames the engine where it goes while %s', async (_what, hangs, waitedFor) => {
+    rig.house.broken.add(hangs);
+    const { id } = await rig.start();
+    await vi.waitFor(() => expect(Array.from(rig.house.standing)).toContain(waitedFor), 10_000);
+    rig.house.engineAnswers = false;
+    rig.house.endContainer(waitedFor, LOST_EXIT);
+    expect(await rig.sessions.ended(id)).toMatchObject({
+      state: 'failed',
+      problem: { code: 'engine.lost', hint: expect.stringContaining('Start the engine again') },
+    });
+  });
+
+  it('blames the engine where it goes while the first-run files are written', async () => {
+    rig.house.broken.add('home hangs');
+    const { id } = await rig.start({ assistant: 'claude-code' });
+    await vi.waitFor(() => expect(rig.house.execs).toHaveLength(1), 10_000);
+    rig.house.engineAnswers = false;
+    rig.house.execs[0]?.end(LOST_EXIT);
+    expect(await rig.sessions.ended(id)).toMatchObject({
+      state: 'failed',
+      problem: { code: 'engine.lost' },
+    });
   });
 
   it.each([

@@ -1,14 +1,13 @@
 import type { Code, TerminalId, TerminalSize, TerminalSummary } from '../contract/index.ts';
 import { fail, type Failure, type Result, type Scope } from '../kit/index.ts';
 import type { Terminal } from '../terminal/index.ts';
+import { LOST_EXIT } from './lost.ts';
 import { startTerminal, type Command, type ProgramDeps } from './programs.ts';
 import type { Parts } from './start-parts.ts';
 import { when } from './together.ts';
 
 /** Most terminals of one session, those that ended among them. */
 export const MAX_TERMINALS = 32;
-/** Exit status where the engine can no longer be asked. */
-const LOST_EXIT = -1;
 
 export type TerminalEvents = {
   readonly onChange: (list: TerminalSummary[]) => void;

@@ -80,6 +80,9 @@ export const createFakeHouse = (): FakeHouse => {
     calls.push(name);
     return broken.has(name) ? fail(code, `${name} is broken`, `mend ${name}`) : ok(undefined);
   };
+  /** A step that may be waited for in vain. */
+  const waited = (name: string, code: Code): Promise<Result<void, Failure<Code>>> =>
+    broken.has(`${name} hangs`) ? new Promise(() => undefined) : Promise.resolve(step(name, code));
   const container = (name: string, code: Code): Result<Running, Failure<Code>> => {
     const done = step(name, code);
     if (!done.ok) return done;
@@ -230,7 +233,7 @@ export const createFakeHouse = (): FakeHouse => {
       return ok({
         authority: { certificatePem: 'CERT', privateKeyPem: new Secret('KEY') },
         trustBundle: 'BUNDLE',
-        linked: async () => step('linked', 'gateway.failed'),
+        linked: () => waited('linked', 'gateway.failed'),
         watch: (set) => {
           house.watched = set;
         },
@@ -248,7 +251,7 @@ export const createFakeHouse = (): FakeHouse => {
       scope.defer(() => {
         standing.delete('guard socket');
       });
-      return ok({ ready: async () => step('ready', 'guard.failed'), owner: async () => undefined });
+      return ok({ ready: () => waited('ready', 'guard.failed'), owner: async () => undefined });
     },
     openTimeline: ({ session }) => {
       const done = step('timeline', 'timeline.failed');
