@@ -37,6 +37,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 900_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
     ],

@@ -105,7 +105,7 @@ const touchesOf = (
 
 const seen = async (watched: Watched, op: TouchOp, path: string) => {
   await expect
-    .poll(() => touchesOf(watched, op, path).length, { timeout: 5000, message: `${op} ${path}` })
+    .poll(() => touchesOf(watched, op, path).length, { message: `${op} ${path}` })
     .toBeGreaterThan(0);
   const [touch] = touchesOf(watched, op, path);
   if (touch === undefined) throw new Error('unreachable');
@@ -249,7 +249,7 @@ describe('the host’s end', () => {
     const done = rig.run(
       watched.sandbox,
       `python3 -c '
-import socket, time
+import os, socket, time
 def server(family, kind, address):
   s = socket.socket(family, kind); s.bind((address, 0))
   if kind == socket.SOCK_STREAM: s.listen()
@@ -262,7 +262,7 @@ for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
     keep += [s, c]
     out.append("%d %d" % (c.getsockname()[1], s.getsockname()[1]))
 open("ports", "w").write("\\n".join(out))
-time.sleep(3)'`,
+while not os.path.exists("asked"): time.sleep(0.05)'`,
       watched.project,
     );
     await seen(watched, 'write', 'ports');
@@ -282,10 +282,14 @@ time.sleep(3)'`,
       };
     });
     for (const flow of flows) {
+      // Asked anew where a busy machine took longer than the guard is waited for.
+      await expect
+        .poll(async () => ({ flow, program: await watched.guard.owner(flow) }))
+        .toMatchObject({ flow, program: { command: ['python3', '-c', expect.anything()] } });
       const program = await watched.guard.owner(flow);
-      expect({ flow, name: program?.command[0] }).toEqual({ flow, name: 'python3' });
       expect(program?.ancestors?.length ?? 0).toBeLessThanOrEqual(1);
     }
+    await watched.run('touch asked');
     await done;
     for (const flow of flows) expect(await watched.guard.owner(flow)).toBeUndefined();
   });
@@ -356,17 +360,18 @@ import os
 for i in range(${made}): os.mkdir("${name}%d" % i) if i % 2 == 0 else os.rmdir("${name}%d" % (i - 1))'`,
     );
     socket.resume();
-    await expect
-      .poll(() => messages.some(({ type }) => type === 'gap'), { timeout: 10_000 })
-      .toBe(true);
+    const told = (): number =>
+      messages.filter((message) => message.type === 'touch' && message.path.includes(name)).length;
     // What is unknown (0) may be any number.
-    const lost = messages.map((message) =>
-      message.type === 'gap' ? (message.lost === 0 ? Infinity : message.lost) : 0,
-    );
-    const told = messages.filter(
-      (message) => message.type === 'touch' && message.path.includes(name),
-    ).length;
-    expect(told).toBeLessThan(made);
-    expect(lost.reduce((sum, count) => sum + count, told)).toBeGreaterThanOrEqual(made);
+    const lost = (): number =>
+      messages.reduce(
+        (sum, message) =>
+          message.type === 'gap' ? sum + (message.lost === 0 ? Infinity : message.lost) : sum,
+        0,
+      );
+    // A gap is told where it happened: touches may still come after it.
+    await expect.poll(() => told() + lost()).toBeGreaterThanOrEqual(made);
+    expect(lost()).toBeGreaterThan(0);
+    expect(told()).toBeLessThan(made);
   });
 });

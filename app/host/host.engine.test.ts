@@ -70,7 +70,7 @@ describe('the host, through the wire', () => {
     unwrap(await client.call('credential.rotate', { name: 'hub', secret: `${secret}2` }));
     await vi.waitFor(async () => {
       expect(unwrap(await client.call('host.status', {})).vault.credentials).toBe(1);
-    });
+    }, 20_000);
     expect(unwrap(await client.call('credential.remove', { name: 'hub' }))).toEqual({});
   });
 
@@ -139,7 +139,7 @@ describe('the host, through the wire', () => {
     const shell = unwrap(
       await client.call('terminal.open', { session: id, size: { columns: 80, rows: 24 } }),
     );
-    await vi.waitFor(() => expect(seen.get(id)?.terminals).toHaveLength(2));
+    await vi.waitFor(() => expect(seen.get(id)?.terminals).toHaveLength(2), 20_000);
     expect(shell.terminal).not.toBe(terminal);
     unwrap(await type('exit 5\n'));
     expect(await watching.ended).toBeUndefined();
@@ -172,7 +172,7 @@ describe('the host, through the wire', () => {
     expect(unwrap(await client.call('timeline.verify', { session: id })).intact).toBe(true);
     expect(unwrap(await client.call('project.recent', {}))).toEqual([project.path]);
     unwrap(await client.call('session.forget', { session: id }));
-    await vi.waitFor(() => expect(seen.has(id)).toBe(false));
+    await vi.waitFor(() => expect(seen.has(id)).toBe(false), 20_000);
     expect(await client.call('timeline.verify', { session: id })).toMatchObject({
       ok: false,
       error: { code: 'session.not-found' },

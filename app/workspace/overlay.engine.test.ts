@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { randomId, systemClock, unwrap } from '../kit/index.ts';
@@ -360,6 +360,8 @@ test('accepting gives what the session saw, for any edits', { timeout: 600_000 }
       inside(copy, edits.map((line) => `( ${line} ) 2>/dev/null; true`).join('\n'));
       const seen = ignoringOwners(snapshot(merged));
       await leave(copy);
+      // A link that was moved up may lead out of the project: it is held back, as the comparison's tests say.
+      fc.pre(!Object.entries(seen).some(leadsOut));
       const before = snapshot(project);
       unwrap(await workspace().changes(session, never));
       expect(snapshot(project)).toEqual(before);
@@ -370,6 +372,9 @@ test('accepting gives what the session saw, for any edits', { timeout: 600_000 }
     { numRuns: 60 },
   );
 });
+
+const leadsOut = ([path, what]: readonly [string, string]): boolean =>
+  what.startsWith('link ') && join(dirname(path), what.slice('link '.length)).startsWith('..');
 
 /** Inside, root's files are the sandbox user's; on the host they are root's again, all of them. */
 const ignoringOwners = (tree: Tree): Tree =>

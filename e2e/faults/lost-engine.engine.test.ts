@@ -34,7 +34,7 @@ describe('an engine that stops while a session runs', () => {
     const inside = await openInside(host, requestFor(project.path));
     const { session } = inside;
     await inside.run(
-      'echo kept > kept.txt; (while :; do date >> log.txt; sleep 0.1; done) >/dev/null 2>&1 &',
+      'echo kept > kept.txt; date > log.txt; (while :; do date >> log.txt; sleep 0.1; done) >/dev/null 2>&1 &',
     );
 
     plug.pull();
@@ -125,7 +125,10 @@ describe('an engine that stops while a session runs', () => {
     // Back at once, before anybody has noticed that it was away.
     await plug.plug();
     await vi.waitFor(() => expect(leftoversOf(home, id)).toEqual([]), SETTLED_WITHIN_MS);
-    await vi.waitFor(() => expect(existsSync(join(home, 'sessions', id, 'workspace'))).toBe(false));
+    await vi.waitFor(
+      () => expect(existsSync(join(home, 'sessions', id, 'workspace'))).toBe(false),
+      SETTLED_WITHIN_MS,
+    );
     expect(host.sessions.get(id)).toMatchObject({ state: 'failed' });
     unwrap(await host.sessions.forget(id));
   });

@@ -1,6 +1,5 @@
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { StartRequest, TimelineEvent } from '../../app/contract/index.ts';
 import type { SessionHost } from '../../app/host/index.ts';
 import { Secret, unwrap, type Closable } from '../../app/kit/index.ts';
@@ -8,6 +7,7 @@ import { createTestFolder } from '../fixtures/folder.ts';
 import { startTestHost } from '../fixtures/host.ts';
 import { openInside, requestFor, type Inside } from '../fixtures/inside.ts';
 import { createTestProject } from '../fixtures/project.ts';
+import { settledEvents } from '../fixtures/settled.ts';
 import { createTestAuthority } from '../upstreams/authority.ts';
 import { startRecordingServer, type RecordingServer } from '../upstreams/recording-server.ts';
 import { startTcpSink, startUdpSink, type Sink } from '../upstreams/sink.ts';
@@ -35,6 +35,8 @@ export const HOSTS = {
   rebind: 'rebind.allowed.example',
 } as const;
 
+type EgressEvent = Extract<TimelineEvent, { kind: 'egress' }>;
+
 /** A real session with everything around it that an attacker would like to reach. */
 export type Arena = Closable & {
   readonly host: SessionHost;
@@ -54,13 +56,15 @@ export type Arena = Closable & {
   readonly bridgeAddress: string;
   /** All events, once nothing new has come for a moment: records wait briefly for their program's name. */
   readonly events: () => Promise<readonly TimelineEvent[]>;
+  /** Refusals after event number `since`, once one that is `wanted` is there and nothing new comes. */
+  readonly refusals: (
+    since: number,
+    wanted?: (refusal: EgressEvent) => boolean,
+  ) => Promise<readonly EgressEvent[]>;
 };
 
 /** Most processes inside. */
 export const MAX_PROCESSES = 512;
-
-const PAGE = 10_000;
-const QUIET_MS = 450;
 
 const hostAddress = (): string =>
   Object.values(networkInterfaces())
@@ -143,15 +147,16 @@ export const openArena = async (changes: Partial<StartRequest> = {}): Promise<Ar
     bridgeSink: sinks[1],
     udpSink: sinks[2],
     bridgeAddress,
-    events: async () => {
-      const timeline = unwrap(host.sessions.timeline(inside.session));
-      for (let known = -1; ;) {
-        if ('flush' in timeline) unwrap(await timeline.flush());
-        const events = unwrap(timeline.since(0, PAGE));
-        if (events.length === known) return events;
-        known = events.length;
-        await delay(QUIET_MS);
-      }
+    events: () => settledEvents(host, inside.session),
+    refusals: async (since, wanted = () => true) => {
+      const refusalsIn = (events: readonly TimelineEvent[]): readonly EgressEvent[] =>
+        events.filter(
+          (event): event is EgressEvent =>
+            event.seq > since && event.kind === 'egress' && event.verdict === 'denied',
+        );
+      return refusalsIn(
+        await settledEvents(host, inside.session, (events) => refusalsIn(events).some(wanted)),
+      );
     },
     close: async () => {
       await inside.close();

@@ -100,10 +100,7 @@ describe('the placeholder as a tripwire', () => {
     const { stdout } = await arena.inside.run(script);
     expect(stdout).not.toContain(REAL_KEY);
     expect(complete().slice(before)).toEqual([]);
-    const events = (await arena.events()).filter((event) => event.seq > since);
-    expect(events.some((event) => event.kind === 'egress' && event.verdict === 'denied')).toBe(
-      true,
-    );
+    expect((await arena.refusals(since)).length).toBeGreaterThan(0);
   });
 
   it('never reached a server that it was not granted to, and no server saw the key twice over', async () => {

@@ -145,7 +145,7 @@ const once = async (
   // Once in the header, once plainly in the body.
   expect(said.split(placeholder).length).toBeGreaterThan(2);
 
-  const records = (await matrix.egress()).filter((event) => event.path === path);
+  const records = await matrix.egress((event) => event.path === path, 1);
   expect(records).toEqual([
     expect.objectContaining({
       verdict: 'allowed',
@@ -196,7 +196,7 @@ describe('WebSocket clients', () => {
     expect(shapesIn(ran.stdout + ran.stderr, secret)).toEqual([]);
     const placeholder = (await matrix.inside.run(`printf %s "$${variable}"`)).stdout;
     expect(ran.stdout).toContain(placeholder);
-    const records = (await matrix.egress()).filter((event) => event.path === path);
+    const records = await matrix.egress((event) => event.path === path, 1);
     expect(records).toEqual([
       expect.objectContaining({ verdict: 'allowed', protocol: claim.protocol, status: 101 }),
     ]);

@@ -1,6 +1,5 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { AssistantName, TimelineEvent } from '../../app/contract/index.ts';
 import { findEngine } from '../../app/engine/index.ts';
@@ -9,13 +8,11 @@ import { createTestFolder } from '../fixtures/folder.ts';
 import { startTestHost } from '../fixtures/host.ts';
 import { openInside, requestFor, type Inside } from '../fixtures/inside.ts';
 import { createTestProject } from '../fixtures/project.ts';
+import { settledEvents } from '../fixtures/settled.ts';
 import { createTestAuthority, type TestAuthority } from '../upstreams/authority.ts';
 
 const IMAGES = fileURLToPath(new URL('../../sandbox-images', import.meta.url));
 const CLIENT_IMAGE = fileURLToPath(new URL('image', import.meta.url));
-const PAGE = 10_000;
-/** Records wait this long at most for the name of their program. */
-const QUIET_MS = 450;
 
 export type EgressEvent = Extract<TimelineEvent, { kind: 'egress' }>;
 
@@ -49,8 +46,11 @@ export type Plan = {
 export type Matrix = Closable & {
   readonly inside: Inside;
   readonly project: string;
-  /** All egress so far, once nothing new has come for a moment. */
-  readonly egress: () => Promise<readonly EgressEvent[]>;
+  /** All egress that is `own`, once there are `count` of it and nothing new has come for a moment. */
+  readonly egress: (
+    own: (event: EgressEvent) => boolean,
+    count: number,
+  ) => Promise<readonly EgressEvent[]>;
 };
 
 /** The project's own images, and the one with the clients beside them. */
@@ -118,15 +118,12 @@ export const openMatrix = async (
   return {
     inside,
     project: project.path,
-    egress: async () => {
-      const timeline = unwrap(host.sessions.timeline(inside.session));
-      for (let known = -1; ;) {
-        if ('flush' in timeline) unwrap(await timeline.flush());
-        const events = unwrap(timeline.since(0, PAGE));
-        if (events.length === known) return events.filter((event) => event.kind === 'egress');
-        known = events.length;
-        await delay(QUIET_MS);
-      }
+    egress: async (own, count) => {
+      const ownIn = (events: readonly TimelineEvent[]): readonly EgressEvent[] =>
+        events.filter((event): event is EgressEvent => event.kind === 'egress' && own(event));
+      return ownIn(
+        await settledEvents(host, inside.session, (events) => ownIn(events).length >= count),
+      );
     },
     close: () => outer.close(),
   };

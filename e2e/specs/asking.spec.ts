@@ -164,8 +164,9 @@ test('a question waits above the timeline, is answered by keyboard or mouse, and
   });
 
   await test.step('a question whose program gave up goes, with word', async () => {
-    await session.type('curl -sS -m 2 https://given-up.example/');
+    await session.type('curl -sS https://given-up.example/ &');
     await expect(question).toContainText('given-up.example');
+    await session.type('kill %1');
     await expect(question).toBeHidden();
     await expect(page.getByTestId('toast')).toContainText('given-up.example is over');
     expect(server.requests).toHaveLength(1);

@@ -110,8 +110,9 @@ describe('a session under stress', () => {
     const { inside, allowed } = arena;
     const [broker = 0] = brokers();
     await inside.run(
-      `{ curl -sS -m 60 --limit-rate 20k -T - https://${HOSTS.allowed}/cut < /dev/zero; echo "ended $?"; } > /tmp/cut 2>&1 &\nsleep 2`,
+      `{ curl -sS -m 60 --limit-rate 20k -T - https://${HOSTS.allowed}/cut < /dev/zero; echo "ended $?"; } > /tmp/cut 2>&1 &`,
     );
+    await expect.poll(() => allowed.connections()).toBeGreaterThan(0);
     process.kill(broker, 'SIGKILL');
     const { stdout } = await inside.run(
       `for i in $(seq 50); do curl -sS -m 5 https://${HOSTS.allowed}/again && break; sleep 0.2; done; for i in $(seq 50); do grep ended /tmp/cut && break; sleep 0.2; done; cat /tmp/cut`,
