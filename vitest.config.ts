@@ -17,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: ['scripts/test/property-seed.ts'],
           include: [...suffixed('.test.ts'), ...suffixed('.test.tsx')],
           exclude: [
             '**/node_modules/**',
@@ -32,6 +33,7 @@ export default defineConfig({
       {
         test: {
           name: 'engine',
+          setupFiles: ['scripts/test/property-seed.ts'],
           // Real containers: one file at a time, so that a small machine is not asked for too much at once.
           include: suffixed('.engine.test.ts'),
           fileParallelism: false,

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import type { EgressDraft } from '../../contract/index.ts';
+import { boundedShrinking } from './bounded-shrinking.ts';
 import { describeTrial } from './describe-trial.ts';
 import { trials, type Trial } from './plan.ts';
 import { brokenPromises, idsOf } from './promises.ts';
@@ -101,12 +102,15 @@ export const checkInvariants = async (options: CheckOptions): Promise<Checked> =
   let connections = 0;
   try {
     const details = await fc.check(
-      fc.asyncProperty(trials, async (trial) => {
-        connections += trial.length;
-        for (const outcome of await once(world, trial)) {
-          for (const id of outcome.type === 'http' ? idsOf(outcome) : [outcome.id]) asked.add(id);
-        }
-      }),
+      fc.asyncProperty(
+        trials,
+        boundedShrinking(async (trial) => {
+          connections += trial.length;
+          for (const outcome of await once(world, trial)) {
+            for (const id of outcome.type === 'http' ? idsOf(outcome) : [outcome.id]) asked.add(id);
+          }
+        }),
+      ),
       {
         seed: options.seed,
         numRuns: options.trials ?? TRIALS,

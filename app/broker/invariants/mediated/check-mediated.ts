@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import type { EgressDraft } from '../../../contract/index.ts';
 import { assertNever } from '../../../kit/index.ts';
+import { boundedShrinking } from '../bounded-shrinking.ts';
 import { withinTime } from '../carriers.ts';
 import { awsConnection, renderAws, type AwsConnection } from './aws-trials.ts';
 import type { Ask, Manner } from './asks.ts';
@@ -19,10 +20,6 @@ export const MIN_MEDIATED = 400;
 const TRIALS = 56;
 /** How long records may take to be written, in milliseconds. */
 const RECORD_MS = 10_000;
-/** Longest search for a smaller failing trial, in milliseconds: each that stalls takes its time. */
-const SHRINK_MS = 60_000;
-/** What one trial takes at most, in milliseconds, where much else runs. */
-const TRIAL_MS = 2000;
 
 export type MediatedPlan = AwsConnection | TokenFlow | GitConnection | PostgresConnection;
 export type MediatedTrial = readonly MediatedPlan[];
@@ -199,16 +196,18 @@ export const checkMediated = async (options: MediatedOptions): Promise<MediatedC
   try {
     const trials = trialsOf(only === undefined ? SCHEME_NAMES : [only]);
     const details = await fc.check(
-      fc.asyncProperty(trials, async (trial) => {
-        connections += trial.length;
-        wanted += await once(world, trial);
-      }),
+      fc.asyncProperty(
+        trials,
+        boundedShrinking(async (trial) => {
+          connections += trial.length;
+          wanted += await once(world, trial);
+        }),
+      ),
       {
         seed: options.seed,
         numRuns: options.trials ?? TRIALS,
         ...(options.path === undefined ? {} : { path: options.path }),
         maxSkipsPerRun: 0,
-        interruptAfterTimeLimit: SHRINK_MS + (options.trials ?? TRIALS) * TRIAL_MS,
       },
     );
     const { seed } = details;
