@@ -121,13 +121,6 @@ export const REQUEST_MUTATIONS: readonly Mutation[] = [
       'app/broker/injection.test.ts',
     ],
     [
-      'body-in-passing',
-      'looking through a body for a method takes time in proportion to it',
-      "for (const [, name = ''] of text.matchAll(/name\\*?\\s*=([^;\\r\\n]*)/gi))\n    if (/[_.]method/i.test(name)) return true;\n  return false;",
-      'return /name\\*?\\s*=[^;\\r\\n]*[_.]method/i.test(text);',
-      `${PROCESS}/inject.test.ts`,
-    ],
-    [
       'body-mixed',
       'a mixed body is looked through for a method as a form is',
       "case 'multipart/mixed':",

@@ -35,7 +35,7 @@ describe('the head of an answer', () => {
   });
 
   it('is read in passing, however many blanks stand in it', () => {
-    const value = `a${' '.repeat(150_000)}b`;
+    const value = `a${' '.repeat(400_000)}b`;
     expect(read(head([`X: ${value} `])).headers).toEqual([['X', value]]);
   });
 
