@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Program } from '../../contract/index.ts';
@@ -17,11 +18,12 @@ import type { CredentialBook } from './credential-book.ts';
 import { isZoneAddress, type DnsZone } from './dns-zone.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Exchanges } from './exchange.ts';
-import { createJudge, createRecordUse, type Approach } from './judge-request.ts';
+import { caught, createJudge, createRecordUse, type Approach } from './judge-request.ts';
 import type { Http2Pool } from './http2-pool.ts';
 import type { ProtocolChoice } from './protocol-choice.ts';
 import type { LeafCache } from './leaf-cache.ts';
 import type { Mediator } from './mediate.ts';
+import { remember } from './mediators/remember.ts';
 import { proxyApproach } from './proxy-target.ts';
 import type { Refusal } from './refuse.ts';
 import { createServeHttp1 } from './serve-http1.ts';
@@ -205,9 +207,18 @@ export const createIntercept = (deps: InterceptDeps): Intercept => {
     },
     serveProxy: ({ socket, host, port, program, verdict }, tunnel) => {
       const approach = { to: { host, port, tls: false }, program, refusal: undefined, verdict };
+      const against = (name: CanonicalHost): Refusal | undefined => {
+        const found = book.nameTrip(name);
+        return found === undefined
+          ? undefined
+          : caught(exchanges, approach, found, 'the name', 'grant.wrong-place');
+      };
       http1.take(socket, socket, {
         approach,
-        approachOf: (request) => proxyApproach(policy, approach, request.url ?? ''),
+        // Once for each request: what trips is put on the record.
+        approachOf: remember((request: IncomingMessage) =>
+          proxyApproach(policy, approach, request.url ?? '', against),
+        ),
         tunnel,
       });
     },

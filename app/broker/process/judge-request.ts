@@ -23,6 +23,8 @@ export type Approach = {
   /** Why no request on this connection can be passed on, whatever it says. */
   readonly refusal: Refusal | undefined;
   readonly verdict: DestinationVerdict;
+  /** The target says what may not leave, and is not written down. */
+  readonly withheld?: boolean;
 };
 
 /** A request as it was sent, and what its reading came to. */

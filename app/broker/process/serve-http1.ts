@@ -133,7 +133,8 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
     response: ServerResponse,
     raw?: Raw,
   ): void => {
-    const { to, program } = connection.seat.approachOf?.(request) ?? connection.seat.approach;
+    const { to, program, withheld } =
+      connection.seat.approachOf?.(request) ?? connection.seat.approach;
     connection.active += 1;
     connection.idleSince = undefined;
     connection.last = { request, response };
@@ -144,7 +145,11 @@ export const createServeHttp1 = (deps: ServeHttp1Deps): ServeHttp1 => {
       connection.lastWord?.();
     });
     const exchange = exchanges.begin(
-      { ...requestFacts(to, 'h1'), method: request.method ?? '', path: request.url ?? '' },
+      {
+        ...requestFacts(to, 'h1'),
+        method: request.method ?? '',
+        ...(withheld === true ? {} : { path: request.url ?? '' }),
+      },
       program,
     );
     const done = (): void => {

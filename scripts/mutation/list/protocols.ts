@@ -112,7 +112,30 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/wires/splice.test.ts`,
     ],
   ]),
+  ...inFile(`${PROCESS}/proxy-target.ts`, [
+    [
+      'proxy-name-url',
+      'a name in a URL that is asked of the proxy is looked into before it is resolved',
+      'if (refusal !== undefined) return { ...own, refusal, withheld: true };',
+      '',
+      'app/broker/proxy-names.test.ts',
+    ],
+  ]),
   ...inFile(`${PROCESS}/wires/proxy.ts`, [
+    [
+      'proxy-name-connect',
+      'a name in a CONNECT is looked into before it is resolved',
+      'const tripped = tripName(connection, target.value);',
+      'const tripped = undefined;',
+      'app/broker/proxy-names.test.ts',
+    ],
+    [
+      'proxy-name-socks',
+      'a name in a SOCKS request is looked into before it is resolved',
+      'const tripped = tripName(connection, asked.target);',
+      'const tripped = undefined;',
+      'app/broker/proxy-names.test.ts',
+    ],
     [
       'proxy-self',
       'the proxy does not lead to itself',

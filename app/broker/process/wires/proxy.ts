@@ -118,6 +118,18 @@ export const createProxy = ({ clock, zone, book, exchanges }: ProxyDeps): Connec
         );
   };
 
+  /** A name goes to resolvers outside by the proxy as well: what the zone would not answer leads nowhere here. */
+  const tripName = (
+    { host, port, program }: CapturedConnection,
+    target: ProxyTarget,
+  ): Refusal | undefined => {
+    const found = book.nameTrip(target.host);
+    const to = { host, port, tls: false };
+    return found === undefined
+      ? undefined
+      : caught(exchanges, { to, program }, found, 'the name', 'grant.wrong-place');
+  };
+
   /** Names stay names, resolved by nobody but the broker; addresses of the zone become the names they stand for. */
   const resolveTarget = ({ host, port }: ProxyTarget): Result<ProxyTarget, Refusal> => {
     if (host === PROXY_NAME || isProxyAddress(host)) {
@@ -149,6 +161,8 @@ export const createProxy = ({ clock, zone, book, exchanges }: ProxyDeps): Connec
     if (refusal !== undefined) return { ok: false, error: refusal };
     const target = parseConnectTarget(request.url ?? '');
     if (!target.ok) return target;
+    const tripped = tripName(connection, target.value);
+    if (tripped !== undefined) return { ok: false, error: tripped };
     const valueOf = (wanted: string): string | undefined =>
       pairs.find(([name]) => name.toLowerCase() === wanted)?.[1];
     if (valueOf('content-length') !== undefined || valueOf('transfer-encoding') !== undefined) {
@@ -172,7 +186,10 @@ export const createProxy = ({ clock, zone, book, exchanges }: ProxyDeps): Connec
         record(connection, target.error, {
           method: 'CONNECT',
           status,
-          ...(asked.ok ? { target: asked.value } : {}),
+          // A name that holds what may not leave is nothing to write down.
+          ...(asked.ok && book.nameTrip(asked.value.host) === undefined
+            ? { target: asked.value }
+            : {}),
         });
         endSoon(socket, clock, refusalMessage(target.error));
         return;
@@ -263,9 +280,14 @@ export const createProxy = ({ clock, zone, book, exchanges }: ProxyDeps): Connec
       refuse(asked);
       return;
     }
+    const lastWord = speaks4 ? socks4Reply(false) : socksReply(SOCKS_REPLY.notAllowed);
+    const tripped = tripName(connection, asked.target);
+    if (tripped !== undefined) {
+      refuse({ refusal: tripped, lastWord });
+      return;
+    }
     const target = resolveTarget(asked.target);
     if (!target.ok) {
-      const lastWord = speaks4 ? socks4Reply(false) : socksReply(SOCKS_REPLY.notAllowed);
       refuse({ refusal: target.error, lastWord }, asked.target);
       return;
     }
