@@ -63,7 +63,8 @@ test('the timeline is live, says why, and stays usable under thousands of touche
     await expect(page.getByTestId('timeline-row').first()).toContainText('many-3000');
     expect(Date.now() - before, 'filtering thousands of events').toBeLessThan(5_000);
     await session.filter('');
-    await page.getByTestId('timeline-row').first().waitFor();
+    // The list is still the filtered one for a moment, and its end is its only row.
+    await expect(page.getByTestId('timeline-row').nth(8)).toBeVisible();
     await session.timeline.focus();
     await page.keyboard.press('End');
     await expect.poll(place).toBeGreaterThan(0);
