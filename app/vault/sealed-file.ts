@@ -45,7 +45,7 @@ const Sealed = z.strictObject({
 
 type Keys = { readonly cipherKey: Buffer; readonly check: Buffer };
 
-const deriveKeys = (passphrase: Secret, salt: Buffer): Promise<Keys> =>
+export const deriveKeys = (passphrase: Secret, salt: Buffer): Promise<Keys> =>
   new Promise((resolve, reject) => {
     // One text has several spellings in Unicode; keyboards differ in which they send.
     const text = passphrase.expose().normalize('NFKC');
@@ -60,6 +60,28 @@ const deriveKeys = (passphrase: Secret, salt: Buffer): Promise<Keys> =>
     });
   });
 
+export type DeriveKeys = typeof deriveKeys;
+
+/**
+ * Derives keys, and remembers the last ones: each look into an unchanged file needs the same, and what is
+ * read one after the other (a session's credentials) must not cost half a second apiece. It tells whoever
+ * reads this process's memory nothing that the passphrase, which is kept too, does not.
+ */
+export const createKeyMemory = (derive: DeriveKeys): DeriveKeys => {
+  let last: { passphrase: Secret; salt: Buffer; keys: Promise<Keys> } | undefined;
+  return async (passphrase, salt) => {
+    if (last?.passphrase !== passphrase || !last.salt.equals(salt))
+      last = { passphrase, salt, keys: derive(passphrase, salt) };
+    const asked = last;
+    try {
+      return await asked.keys;
+    } catch (thrown) {
+      if (last === asked) last = undefined;
+      throw thrown;
+    }
+  };
+};
+
 const headerOf = (salt: Buffer, nonce: Buffer, check: Buffer) => ({
   format: 'glovebox-sealed-vault',
   version: 1,
@@ -71,10 +93,14 @@ const headerOf = (salt: Buffer, nonce: Buffer, check: Buffer) => ({
 });
 
 /** Seals a text under a passphrase, with fresh salt and nonce; the header is authenticated with it. */
-export const seal = async (text: string, passphrase: Secret): Promise<string> => {
+export const seal = async (
+  text: string,
+  passphrase: Secret,
+  derive: DeriveKeys = deriveKeys,
+): Promise<string> => {
   const salt = randomBytes(SALT_BYTES);
   const nonce = randomBytes(NONCE_BYTES);
-  const keys = await deriveKeys(passphrase, salt);
+  const keys = await derive(passphrase, salt);
   const header = headerOf(salt, nonce, keys.check);
   const cipher = createCipheriv(CIPHER, keys.cipherKey, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(Buffer.from(JSON.stringify(header)));
@@ -93,6 +119,7 @@ const damaged = (): Result<string, VaultFailure> =>
 export const unseal = async (
   sealed: string,
   passphrase: Secret,
+  derive: DeriveKeys = deriveKeys,
 ): Promise<Result<string, VaultFailure>> => {
   let parsed: z.infer<typeof Sealed>;
   try {
@@ -101,7 +128,7 @@ export const unseal = async (
     // Neither the parser's words nor the file's content belong into a message.
     return damaged();
   }
-  const keys = await deriveKeys(passphrase, parsed.salt);
+  const keys = await derive(passphrase, parsed.salt);
   if (!timingSafeEqual(keys.check, parsed.check)) {
     return fail(
       'vault.passphrase',

@@ -7,7 +7,14 @@ import { MAX_CREDENTIALS } from './catalog.ts';
 import type { GetPassphrase } from './passphrase.ts';
 import type { VaultFailure } from './port.ts';
 import { readPrivate, replacePrivate } from './private-file.ts';
-import { MAX_SEALED_BYTES, seal, unseal } from './sealed-file.ts';
+import {
+  createKeyMemory,
+  deriveKeys,
+  MAX_SEALED_BYTES,
+  seal,
+  unseal,
+  type DeriveKeys,
+} from './sealed-file.ts';
 import type { SecretStore } from './store.ts';
 
 const Content = z.strictObject({
@@ -29,10 +36,12 @@ const failed = (doing: string, thrown: unknown): Result<never, VaultFailure> => 
 export const createSealedStore = (
   folder: string,
   getPassphrase: GetPassphrase,
+  deriveAnew: DeriveKeys = deriveKeys,
 ): SecretStore & { readonly create: () => Promise<Result<void, VaultFailure>> } => {
   const path = sealedPath(folder);
   // Kept for later writes, each of which needs a fresh key; forgotten when it turns out wrong.
   let passphrase: Secret | undefined;
+  const derive = createKeyMemory(deriveAnew);
 
   const openWith = async (purpose: 'create' | 'open'): Promise<Result<Secret, VaultFailure>> => {
     if (passphrase !== undefined) return ok(passphrase);
@@ -53,7 +62,7 @@ export const createSealedStore = (
     if (sealed === undefined) return ok({ content: { version: 1, secrets: [] }, key: key.value });
     let text: Result<string, VaultFailure>;
     try {
-      text = await unseal(sealed, key.value);
+      text = await unseal(sealed, key.value, derive);
     } catch (thrown) {
       return failed('opened', thrown);
     }
@@ -76,7 +85,7 @@ export const createSealedStore = (
     if (!now.ok) return now;
     const content: Content = { version: 1, secrets: edit(now.value.content.secrets) };
     try {
-      await replacePrivate(path, await seal(JSON.stringify(content), now.value.key));
+      await replacePrivate(path, await seal(JSON.stringify(content), now.value.key, derive));
       return ok(undefined);
     } catch (thrown) {
       return failed('written', thrown);
