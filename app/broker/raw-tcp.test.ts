@@ -1,5 +1,6 @@
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RAW_SILENCE_MS } from './process/wires/raw-tcp.ts';
 import { requestOn, SECRET } from './testing/setup.ts';
 import { openWires, readAll, readSome, type Wires } from './testing/wires.ts';
 
@@ -68,6 +69,29 @@ describe('raw TCP to a named host and port', () => {
     });
     expect(wires.webRequests()).toBe(before + 1);
     expect(event).toMatchObject({ scheme: 'https', inspected: true, path: '/late' });
+  });
+
+  it('tells a program that comes late and speaks TLS why there is no server', async () => {
+    const [event] = await wires.recorded(1, async () => {
+      const stream = await wires.rig.tcp('nothing.test', 5000);
+      await new Promise((resolve) => setTimeout(resolve, RAW_SILENCE_MS * 3));
+      const tls = connectTls({
+        socket: stream,
+        servername: 'nothing.test',
+        ca: wires.rig.broker.authority.certificatePem,
+      });
+      const answer = await requestOn(tls, '/late', 'nothing.test:5000');
+      expect(answer.headers['glovebox-code']).toBe('egress.upstream-unreachable');
+      tls.destroy();
+    });
+    expect(event).toMatchObject({ scheme: 'https', inspected: true, path: '/late' });
+  });
+
+  it('breaks a program off that waits for a server that is not there', async () => {
+    const [event] = await wires.recorded(1, async () => {
+      expect(await readAll(await wires.rig.tcp('nothing.test', 5000))).toBe('');
+    });
+    expect(event).toMatchObject({ scheme: 'tcp', code: 'egress.upstream-unreachable' });
   });
 
   it.each([

@@ -98,8 +98,15 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
     [
       'raw-late',
       'TLS after a silence is still opened',
-      "const isWeb = said.type !== 'unknown' && said.type !== 'gone' && said.type !== 'silent';",
-      'const isWeb = false;',
+      'if (isWeb(await sniff(socket, clock))) {',
+      "if (isWeb({ type: 'silent' })) {",
+      'app/broker/raw-tcp.test.ts',
+    ],
+    [
+      'raw-no-server',
+      'TLS after a silence is told why there is no server',
+      'if (isWeb(said)) ways.reenter(socket, { host, port }, program);',
+      'if (isWeb(first)) ways.reenter(socket, { host, port }, program);',
       'app/broker/raw-tcp.test.ts',
     ],
   ]),

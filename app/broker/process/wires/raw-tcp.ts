@@ -10,7 +10,7 @@ import type {
 } from '../connection-route.ts';
 import type { Dial } from '../dial.ts';
 import type { Exchanges } from '../exchange.ts';
-import { FIRST_MESSAGE_MS, MAX_REQUEST_LINE_BYTES, sniff } from '../sniff.ts';
+import { FIRST_MESSAGE_MS, MAX_REQUEST_LINE_BYTES, sniff, type Sniffed } from '../sniff.ts';
 import { dialFailed, RAW_IDLE_MS, type Carry } from './carry.ts';
 import { readFirst } from './read-first.ts';
 import { resetSocket } from './splice.ts';
@@ -21,6 +21,8 @@ import { readWebLike } from './web-like.ts';
  * milliseconds: where the server speaks first, this is what the program waits in vain.
  */
 export const RAW_SILENCE_MS = 250;
+/** How long a program that has said nothing is waited for once its server could not be reached, in milliseconds. */
+export const LATE_WORD_MS = 3000;
 
 export type RawTcpDeps = {
   readonly clock: Clock;
@@ -35,6 +37,8 @@ export type RawTcpDeps = {
 export type RawTcp = { readonly route: ConnectionRoute; readonly patience: Patience };
 
 type Speaker = 'inside' | 'outside' | 'nobody';
+
+const isWeb = ({ type }: Sniffed): boolean => type === 'tls' || type === 'http' || type === 'http2';
 
 /** Waits until one side has something to read, be it its end. */
 const firstSpeaker = (inside: Duplex, outside: Duplex, clock: Clock): Promise<Speaker> =>
@@ -110,7 +114,10 @@ export const createRawTcp = (deps: RawTcpDeps): RawTcp => {
     const to = { host, port, tls: false };
     const dialled = await dial(to);
     if (!dialled.ok) {
-      dialFailed(socket, exchange, dialled.error);
+      // A program of the web that is only slow shall read why, in the words of its protocol.
+      const said = first.type === 'silent' ? await sniff(socket, clock, LATE_WORD_MS) : first;
+      if (isWeb(said)) ways.reenter(socket, { host, port }, program);
+      else dialFailed(socket, exchange, dialled.error);
       return;
     }
     const { socket: outside, address } = dialled.value;
@@ -128,9 +135,7 @@ export const createRawTcp = (deps: RawTcpDeps): RawTcp => {
         return;
       }
       if (speaker === 'inside' && !socket.readableEnded && socket.readableLength > 0) {
-        const said = await sniff(socket, clock);
-        const isWeb = said.type !== 'unknown' && said.type !== 'gone' && said.type !== 'silent';
-        if (isWeb) {
+        if (isWeb(await sniff(socket, clock))) {
           // Nothing was sent that way, and this exchange never was: the next one has the record.
           resetSocket(outside);
           ways.reenter(socket, { host, port }, program);
