@@ -1,9 +1,11 @@
 import type { Target } from '../target.ts';
 import { ANSWER_TARGETS } from './answers.ts';
-import { BROKER_TARGETS } from './broker.ts';
 import { EXCHANGE_TARGETS } from './exchanges.ts';
 import { CONTENT_TARGETS } from './contents.ts';
 import { GIT_TARGETS } from './git.ts';
+import { HTTP1_TARGET } from './http1.ts';
+import { HTTP2_TARGET } from './http2.ts';
+import { LINK_TARGET } from './link.ts';
 import { NAME_TARGETS } from './names.ts';
 import { POLICY_TARGETS } from './policy.ts';
 import { TLS_TARGETS } from './tls.ts';
@@ -23,7 +25,9 @@ export const TARGETS: readonly Target[] = [
   ...CONTENT_TARGETS,
   ...ANSWER_TARGETS,
   ...EXCHANGE_TARGETS,
-  ...BROKER_TARGETS,
+  HTTP1_TARGET,
+  HTTP2_TARGET,
+  LINK_TARGET,
 ];
 
 export const targetNamed = (name: string): Target | undefined =>
