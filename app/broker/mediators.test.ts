@@ -18,6 +18,7 @@ const REAL_KEYS: AwsKeys = {
 };
 const REFRESH = 'real-refresh-token-0123456789';
 const ACCESS = 'ya29.real-access-token-0123456789abcdef';
+const CLIENT_SECRET = 'real/client+secret~0123456789=';
 const EMAIL = 'bot@project.iam.gserviceaccount.com';
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
@@ -55,6 +56,9 @@ const createServices = () => {
         response
           .writeHead(200, `OK ${next}`, { 'x-note': next })
           .end(JSON.stringify({ access_token: next, note: `again ${next}` }));
+      } else if (url === '/echo') {
+        const said = `${String(headers.authorization)} ${body.toString()}`;
+        response.writeHead(400).end(JSON.stringify({ error: 'invalid', error_description: said }));
       } else if (url === '/broken') {
         response.writeHead(200, { 'content-type': 'text/plain' }).end(`token=${ACCESS}`);
       } else {
@@ -92,10 +96,14 @@ describe('credentials that are not put in but made anew', () => {
     client_email: EMAIL,
     token_uri: 'https://accounts.test/token',
   });
+  const echoAccount = account
+    .replace(EMAIL, `echo-${EMAIL}`)
+    .replace('https://accounts.test/token', 'https://accounts.test/echo');
   const names = ['s3.aws.test', 'auth.test', 'accounts.test', 'api.test', 'pubsub.google.test'];
   let rig: Rig;
   let upstream: Upstream;
   let keyFile: GrantFile;
+  let echoKeyFile: GrantFile;
 
   const placeholder = (at: number, part = 0): string =>
     rig.grants[at]?.parts[part]?.placeholder ?? '';
@@ -125,6 +133,8 @@ describe('credentials that are not put in but made anew', () => {
     const [file] = await grantFiles(made, new Secret(account));
     if (file === undefined) throw new Error('no key file');
     keyFile = file;
+    const echoFiles = await grantFiles(made, new Secret(echoAccount));
+    echoKeyFile = echoFiles[0] ?? file;
     rig = await createRig({
       authority,
       allow: names,
@@ -155,6 +165,22 @@ describe('credentials that are not put in but made anew', () => {
           kind: 'oauth-refresh',
           hosts: ['api.test:443'],
           secret: oauth('https://auth.test/said'),
+        },
+        {
+          kind: 'oauth-refresh',
+          hosts: ['api.test:443'],
+          secret: JSON.stringify({
+            token_uri: 'https://auth.test/echo',
+            client_id: 'client',
+            client_secret: CLIENT_SECRET,
+            refresh_token: REFRESH,
+          }),
+        },
+        {
+          kind: 'google-service-account',
+          hosts: ['*.google.test:443'],
+          secret: echoAccount,
+          files: echoFiles,
         },
       ],
     });
@@ -302,8 +328,8 @@ describe('credentials that are not put in but made anew', () => {
     expect(services.seen).toHaveLength(before);
   });
 
-  const jwt = (claims: Readonly<Record<string, unknown>>): string => {
-    const { private_key: key } = JSON.parse(keyFile.content) as { private_key: string };
+  const jwt = (claims: Readonly<Record<string, unknown>>, file = keyFile): string => {
+    const { private_key: key } = JSON.parse(file.content) as { private_key: string };
     const now = Math.floor(Date.now() / 1000);
     const sign = signRs256(key as never);
     return writeJwt(
@@ -345,5 +371,40 @@ describe('credentials that are not put in but made anew', () => {
     });
     expect(answer.status).toBe(200);
     expect(isReal(valueOf(services.last(), 'authorization')?.slice(7) ?? '')).toBe(true);
+    // What it was signed as is as good as the key for an hour, and the server gives it back.
+    const [echoed = ''] = /\S+$/.exec(answer.text) ?? [];
+    expect(readJwt(echoed)?.claims['iss']).toBe(EMAIL);
+    expect(isReal(echoed)).toBe(false);
+  });
+
+  it('an assertion that was made anew does not come back', async () => {
+    const claims = { iss: `echo-${EMAIL}`, scope: 'x', aud: 'https://accounts.test/echo' };
+    const assertion = jwt(claims, echoKeyFile);
+    const answer = await rig.fetch('https://accounts.test/echo', {
+      method: 'POST',
+      headers: FORM,
+      body: new URLSearchParams({ grant_type: JWT_BEARER, assertion }).toString(),
+    });
+    const sent = new URLSearchParams(services.last().body.toString()).get('assertion') ?? '';
+    expect(isReal(sent)).toBe(true);
+    const [echoed = ''] = /[\w-]+\.[\w-]+\.[\w-]+/.exec(answer.text) ?? [];
+    expect(readJwt(echoed)?.claims).toMatchObject(claims);
+    expect(isReal(echoed)).toBe(false);
+  });
+
+  it('a client’s secret does not come back as it was written for its login', async () => {
+    const login = Buffer.from(`client:${placeholder(5, 1)}`).toString('base64');
+    const answer = await rig.fetch('https://auth.test/echo', {
+      method: 'POST',
+      headers: { ...FORM, authorization: `Basic ${login}` },
+      body: `grant_type=refresh_token&refresh_token=${placeholder(5)}`,
+    });
+    const basic = (text: string): string =>
+      Buffer.from(/Basic (\S+)/.exec(text)?.[1] ?? '', 'base64').toString();
+    expect(basic(valueOf(services.last(), 'authorization') ?? '')).toBe(
+      `client:${encodeURIComponent(CLIENT_SECRET)}`,
+    );
+    expect(answer.status).toBe(400);
+    expect(decodeURIComponent(basic(answer.text))).not.toContain(CLIENT_SECRET.slice(4, -4));
   });
 });

@@ -220,6 +220,27 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile(`${PROCESS}/mediators/tokens.ts`, [
     [
+      'sent-token',
+      'a token that was signed anew is scrubbed from what comes back',
+      'knowSent(account.grant, token.value)',
+      'ok(undefined)',
+      'app/broker/mediators.test.ts',
+    ],
+    [
+      'sent-assertion',
+      'so is an assertion',
+      'knowSent(account.grant, assertion.value)',
+      'ok(undefined)',
+      'app/broker/mediators.test.ts',
+    ],
+    [
+      'sent-login',
+      'so is a client’s secret in the form that its login writes',
+      'knowSent(client.grant, written)',
+      'ok(undefined)',
+      'app/broker/mediators.test.ts',
+    ],
+    [
       'token-rotated',
       'a refresh token that was replaced stays unseen for a while',
       'before.length >= MAX_ROTATED_TOKENS',

@@ -43,6 +43,10 @@ const readBasic = (value: string): readonly [user: string, password: string] | u
 export const namesClient = ({ placeholders }: RefreshClient, value: string): boolean =>
   placeholders.clientSecret !== undefined && readBasic(value)?.[1] === placeholders.clientSecret;
 
+/** A client's secret as its login writes it: form-encoded (RFC 6749 2.3.1). */
+export const encodeClientSecret = ({ secret }: Pick<RefreshClient, 'secret'>): string =>
+  encodeURIComponent(secret.clientSecret ?? '');
+
 /** Whether a request for a token is about this client: anything of what the sandbox holds stands in it. */
 export const isAbout = ({ placeholders }: RefreshClient, { fields }: TokenRequest): boolean => {
   const held = [placeholders.refreshToken, placeholders.clientSecret];
@@ -83,8 +87,8 @@ export const exchangeRefresh = (
     const [user, password] = readBasic(value) ?? [];
     if (user === undefined || clientSecret === undefined || password !== clientSecret)
       return [name, value];
-    const real = encodeURIComponent(secret.clientSecret ?? '');
-    return [name, `Basic ${Buffer.from(`${user}:${real}`).toString('base64')}`];
+    const pair = `${user}:${encodeClientSecret({ secret })}`;
+    return [name, `Basic ${Buffer.from(pair).toString('base64')}`];
   });
   return ok({ fields: swapped, headers: login });
 };

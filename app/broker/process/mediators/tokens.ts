@@ -10,6 +10,7 @@ import { grantCovers } from '../trip.ts';
 import { readJwt } from './jwt.ts';
 import { createTokenMint, mintLike } from './minted-token.ts';
 import {
+  encodeClientSecret,
   exchangeRefresh,
   isAbout,
   namesClient,
@@ -17,6 +18,7 @@ import {
   type RefreshClient,
 } from './oauth-refresh.ts';
 import { remember } from './remember.ts';
+import { createKnowSent, soughtOnly } from './sent-values.ts';
 import { reissue, serviceAccountOf, type ServiceAccount } from './service-account.ts';
 import { MAX_TOKEN_ANSWER_BYTES, replaceTokens } from './token-answer.ts';
 import { MAX_TOKEN_REQUEST_BYTES, readTokenRequest, type TokenRequest } from './token-request.ts';
@@ -62,6 +64,7 @@ const isSentTo = (uri: string, to: Destination): boolean => {
 /** Makes a token that a client signed for itself anew, on its way to the service it is for (AIP-4111). */
 export const createSelfSignedMediator = (book: CredentialBook, clock: Clock): Mediator => {
   const accountOf = remember(serviceAccountOf);
+  const knowSent = createKnowSent(book);
   return (request) => {
     const { to, target, headers } = request;
     const text = to.tls ? bearerOf(headers) : undefined;
@@ -89,6 +92,8 @@ export const createSelfSignedMediator = (book: CredentialBook, clock: Clock): Me
       aud === undefined ? scope !== undefined : isSentTo(aud, to),
     );
     if (!token.ok) return token;
+    const known = knowSent(account.grant, token.value);
+    if (!known.ok) return known;
     return ok({
       target,
       headers: headers.map(([name, value]): readonly [string, string] =>
@@ -115,6 +120,7 @@ type Exchanged =
  */
 export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Mediator => {
   const mint = createTokenMint(book, clock);
+  const knowSent = createKnowSent(book);
   const clientOf = remember(refreshClientOf);
   const accountOf = remember(serviceAccountOf);
   /** The refresh tokens that came since the first, by its placeholder: the last one counts. */
@@ -127,16 +133,7 @@ export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Medi
     const before = rotations.get(grant.placeholder) ?? [];
     if (token !== (before.at(-1)?.token ?? secret.refreshToken)) {
       // Known, so that an echo of it is scrubbed; without a site, for the first placeholder stands for it.
-      const placeholder = mintLike(token);
-      const rotated: CredentialGrant = {
-        ...grant,
-        kind: 'bearer',
-        sites: [],
-        placeholder,
-        env: [],
-        parts: [{ name: 'value', placeholder, env: [] }],
-        files: [],
-      };
+      const rotated = soughtOnly(grant, mintLike(token));
       const held = { grant: rotated, secret: token };
       const [oldest, ...younger] = before;
       const full = oldest !== undefined && before.length >= MAX_ROTATED_TOKENS;
@@ -173,6 +170,13 @@ export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Medi
     if (client !== undefined) {
       const token =
         rotations.get(client.grant.placeholder)?.at(-1)?.token ?? client.secret.refreshToken;
+      const written = encodeClientSecret(client);
+      // Base64 of what is percent-encoded is no spelling of the secret itself, and it is written so here.
+      const known =
+        namesClient(client, authorization) && written !== client.secret.clientSecret
+          ? knowSent(client.grant, written)
+          : ok(undefined);
+      if (!known.ok) return known;
       const done = exchangeRefresh(client, token, asked, request.headers);
       return done.ok ? ok({ by: { type: 'refresh', client }, ...done.value }) : done;
     }
@@ -190,13 +194,14 @@ export const createTokenMediator = ({ book, clock, onRotated }: TokenDeps): Medi
       );
     }
     const assertion = reissue(account, jwt, clock, ({ aud }) => aud === account.secret.tokenUri);
-    return assertion.ok
-      ? ok({
-          by: { type: 'account', account },
-          fields: new Map(fields).set('assertion', assertion.value),
-          headers: request.headers,
-        })
-      : assertion;
+    if (!assertion.ok) return assertion;
+    const known = knowSent(account.grant, assertion.value);
+    if (!known.ok) return known;
+    return ok({
+      by: { type: 'account', account },
+      fields: new Map(fields).set('assertion', assertion.value),
+      headers: request.headers,
+    });
   };
 
   return (request) => {
