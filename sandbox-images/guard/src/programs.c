@@ -14,6 +14,9 @@
 #define MEMORY_MS 10000
 /* How long a started program may take to show its own command line. */
 #define EXEC_MS 25
+/* How long after an exec a parent is looked at anew for each child: whoever has a child is past the exec, but
+   on a busy machine the last look may have been before that. */
+#define YOUNG_MS 2000
 #define MAX_SETTLING 256
 
 struct program {
@@ -162,7 +165,8 @@ static uint32_t update(pid_t pid, unsigned depth) {
   uint64_t now = now_ms();
   uint32_t slot = find(pid);
   struct program *program = &table[slot];
-  if (slot && program->sent && !program->starting && now - program->looked < FRESH_MS) {
+  bool young_parent = depth > 0 && now < program->execs_until + YOUNG_MS;
+  if (slot && program->sent && !program->starting && !young_parent && now - program->looked < FRESH_MS) {
     program->used = now;
     return slot;
   }
