@@ -6,6 +6,12 @@ import { startPage } from './start-page.ts';
 /** How long a start may take that builds its images first. */
 export const IMAGES_MS = 900_000;
 
+/** Waits until the session that was started runs, however long its images take. */
+export const untilRunning = (page: Page): Promise<void> =>
+  expect(page.getByTestId('session-page')).toHaveAttribute('data-state', 'running', {
+    timeout: IMAGES_MS,
+  });
+
 /** Starts a shell in a fresh project and waits for its prompt. */
 export const startShell = async (page: Page, project: TestProject): Promise<void> => {
   const start = startPage(page);
@@ -16,8 +22,6 @@ export const startShell = async (page: Page, project: TestProject): Promise<void
   await start.openProject(project.path);
   await start.chooseAssistant('Shell');
   await start.start();
-  await expect(page.getByTestId('session-page')).toHaveAttribute('data-state', 'running', {
-    timeout: IMAGES_MS,
-  });
+  await untilRunning(page);
   await expect(sessionPage(page).screen.last()).toContainText('$');
 };

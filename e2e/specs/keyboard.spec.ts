@@ -2,6 +2,7 @@ import { expect, test } from '@playwright/test';
 import { fingerprint } from '../fixtures/project.ts';
 import { useHost } from '../fixtures/window.ts';
 import { sessionPage } from '../pages/session-page.ts';
+import { untilRunning } from '../pages/start-shell.ts';
 import { visibleFocus } from '../pages/watched-page.ts';
 
 /** The window without a mouse. */
@@ -35,7 +36,7 @@ test('by keyboard alone: open, start, filter, details, stop, review, discard', a
     await press('ArrowLeft');
     await expect(page.getByRole('radio', { name: /^Shell/ })).toBeChecked();
     await press('Control+Shift+Enter');
-    await expect(page.getByTestId('session-page')).toHaveAttribute('data-state', 'running');
+    await untilRunning(page);
   });
 
   await test.step('work in the terminal', async () => {

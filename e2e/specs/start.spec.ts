@@ -4,6 +4,7 @@ import { useHost } from '../fixtures/window.ts';
 import { picture } from '../pages/picture.ts';
 import { sessionPage } from '../pages/session-page.ts';
 import { startPage } from '../pages/start-page.ts';
+import { untilRunning } from '../pages/start-shell.ts';
 
 /** A session that cannot start. */
 
@@ -36,7 +37,7 @@ test('a start that fails says why and what to do, and starting again is one key 
     await page.getByRole('button', { name: 'Try again' }).click();
     await expect(page.getByRole('radio', { name: /^Shell/ })).toBeChecked();
     await start.start();
-    await expect(page.getByTestId('session-page')).toHaveAttribute('data-state', 'running');
+    await untilRunning(page);
     await sessionPage(page).stop();
     await expect(page.getByTestId('review-empty')).toBeVisible();
   });

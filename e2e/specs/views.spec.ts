@@ -5,7 +5,7 @@ import { useHost } from '../fixtures/window.ts';
 import { picture } from '../pages/picture.ts';
 import { sessionPage } from '../pages/session-page.ts';
 import { startPage } from '../pages/start-page.ts';
-import { startShell } from '../pages/start-shell.ts';
+import { startShell, untilRunning } from '../pages/start-shell.ts';
 
 /** The window on the real host with real containers, view by view: what it says, and how it looks to axe. */
 
@@ -95,7 +95,7 @@ test('no session, an unknown folder, and waiting are said in words', async ({ pa
   await test.step('an empty timeline and no changes', async () => {
     await startPage(page).chooseAssistant('Shell');
     await startPage(page).start();
-    await expect(page.getByTestId('session-page')).toHaveAttribute('data-state', 'running');
+    await untilRunning(page);
     await sessionPage(page).show('Credentials');
     await expect(page.getByTestId('timeline-empty')).toContainText('No credential has been used');
     await sessionPage(page).filter('no-such-word');
