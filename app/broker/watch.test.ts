@@ -132,6 +132,53 @@ describe('a search for watched values', () => {
     );
   });
 
+  it('finds them where later characters lie under more escapes than the first', () => {
+    const percent = (text: string): string => every(text, (code) => `%${code}`);
+    for (const [owner, value] of VALUES.entries()) {
+      for (const spelt of [
+        percent(encodeURIComponent(value)),
+        percent(JSON.stringify(value)),
+        every(JSON.stringify(value), (code) => String.raw`\u00${code}`),
+      ])
+        expect([spelt, search(Buffer.from(spelt), []).owners]).toEqual([spelt, [owner]]);
+    }
+  });
+
+  it('finds them behind what looks like the beginning of an escape', () => {
+    const token = VALUES[1] ?? '';
+    const spelt = lines(Buffer.from(token).toString('hex'), 5, '%0A');
+    expect(search(Buffer.from(`100%${spelt}`), []).owners).toEqual([1]);
+  });
+
+  it('finds them in lines of which some letters are escaped', () => {
+    const spelt = Buffer.from(VALUES[2] ?? '').toString('base64');
+    const escaped = lines(spelt, 5, '\n').replaceAll(/[aeiouA-M]/g, (one) =>
+      every(one, (code) => `%${code}`),
+    );
+    expect(search(Buffer.from(escaped), []).owners).toEqual([2]);
+  });
+
+  it('finds them between chunks whatever their letters are spelt with', () => {
+    const value = VALUES[1] ?? '';
+    const spelt = Buffer.from(
+      encodeURIComponent(encodeURIComponent(every(value, (code) => `&#x${code};`))),
+    );
+    const ordinary = Buffer.from('{"text":"ordinary words, 0123456789"}\n'.repeat(60));
+    for (const around of [Buffer.alloc(0), ordinary])
+      for (let at = 0; at <= spelt.length; at += 1)
+        expect([
+          at,
+          search(Buffer.concat([around, spelt, around]), [around.length + at]).owners,
+        ]).toEqual([at, [1]]);
+  });
+
+  it('is done in a moment with nothing but escaped line breaks', () => {
+    const started = performance.now();
+    search(Buffer.from('%0a'.repeat(25_000)), []);
+    // It took half a minute where each break was read to the last.
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
   it('leaves all other bytes as they are', () => {
     const near = fc.constantFrom(
       ...VALUES.flatMap((value) => [

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { WATCH_WINDOW_BYTES, type Fingerprint } from '../fingerprint.ts';
-import { afterBreak, isBreak } from './match-needle.ts';
+import { afterBreak, isBreak, MAX_BREAKS_IN_A_ROW } from './match-needle.ts';
 import { nextOf } from './next-byte.ts';
 import type { Hit, Search, SearchStep } from './search.ts';
 import {
@@ -24,7 +24,7 @@ import { eachWindow, mayHold, NEIGHBOURS, type Watched } from './watched.ts';
  * Bytes that are looked at again with the next chunk. Nothing is held back for the beginning of a
  * value, which cannot be told from any other bytes: its first ones may pass before the rest is caught.
  */
-export const WATCH_LOOK_BACK_BYTES = 96;
+export const WATCH_LOOK_BACK_BYTES = 512;
 /** How much of the next chunk is looked at with them, where that shows nothing, in bytes. */
 const SEAM_BYTES = 1024;
 
@@ -42,9 +42,11 @@ const spell = (
   const bytes = Buffer.alloc(count);
   const ends: number[] = [];
   let at = from;
+  let breaks = 0;
   while (ends.length < count) {
     const plain = data[at];
     if (plain !== undefined && !isEscape(plain) && !isBreak(plain)) {
+      breaks = 0;
       bytes[ends.length] = plain;
       at += 1;
       ends.push(at);
@@ -55,9 +57,12 @@ const spell = (
     const value = valueOf(read);
     at = endOf(read);
     if (skipBreaks && ends.length > 0 && isBreak(value)) {
+      breaks += 1;
+      if (breaks > MAX_BREAKS_IN_A_ROW) return { bytes, ends, short: false };
       at = afterBreak(data, value, at, layers, last);
       continue;
     }
+    breaks = 0;
     for (const byte of value < 0x100 ? [value] : bytesOf(value)) {
       if (ends.length === count) break;
       bytes[ends.length] = byte;
@@ -103,21 +108,30 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
   };
   const bytes = new Uint8Array(2 * WATCH_WINDOW_BYTES);
   const starts = new Int32Array(2 * WATCH_WINDOW_BYTES);
-  /** Windows in which the first byte that is not as it is stands at a place. */
-  const around = (place: number, layers: number, skipBreaks: boolean): void => {
+  /**
+   * Windows in which the first byte that is not as it is stands at a place. Tells whether an escape
+   * stands for the beginning of another: then more layers may say something else.
+   */
+  const aroundAt = (place: number, layers: number, skipBreaks: boolean): boolean => {
+    let deeper = false;
     const from = Math.max(0, place - WATCH_WINDOW_BYTES + 1);
     const wanted = place - from + WATCH_WINDOW_BYTES;
     let count = 0;
+    let breaks = 0;
     let at = from;
-    while (count < wanted && at < data.length) {
+    while (count < wanted && breaks <= MAX_BREAKS_IN_A_ROW && at < data.length) {
       const byte = data[at] ?? 0;
       const begin = at;
       starts[count] = begin;
-      if (skipBreaks && isBreak(byte)) {
+      if (skipBreaks && at >= place && isBreak(byte)) {
+        breaks += 1;
         at = afterBreak(data, byte, at + 1, layers, last);
         continue;
       }
-      if (layers === 0 || !isEscape(byte)) {
+      // Before it all is as it is: an escape there would end in the value, or begin before it.
+      if (at < place || layers === 0 || !isEscape(byte)) {
+        deeper ||= at >= place && isEscape(byte);
+        breaks = 0;
         bytes[count] = byte;
         count += 1;
         at += 1;
@@ -128,10 +142,13 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
       if (read < 0) break;
       const value = glanced === NO_ESCAPE ? byte : valueOf(read);
       at = glanced === NO_ESCAPE ? at + 1 : endOf(read);
+      deeper ||= glanced !== NO_ESCAPE && isEscape(value);
       if (skipBreaks && isBreak(value)) {
+        breaks += 1;
         at = afterBreak(data, value, at, layers, last);
         continue;
       }
+      breaks = 0;
       for (const part of value < 0x100 ? [value] : bytesOf(value)) {
         if (count === wanted) break;
         starts[count] = begin;
@@ -140,6 +157,12 @@ const findWatched = (watched: Watched, data: Buffer, last: boolean): readonly Fo
       }
     }
     eachWindow(watched, bytes, count, (hash, first) => tryAt(hash, starts[first] ?? 0));
+    return deeper;
+  };
+  /** The first escape may be one of few layers, and those behind it of more. */
+  const around = (place: number, layers: number, skipBreaks: boolean): void => {
+    for (let each = layers; aroundAt(place, each, skipBreaks); each += 1)
+      if (each === MAX_LAYERS) return;
   };
 
   const nearEscape = new Uint8Array(2 * NEIGHBOURS + 1);

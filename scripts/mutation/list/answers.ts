@@ -466,6 +466,38 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       'app/broker/echo.test.ts',
     ],
   ]),
+  ...inFile(`${PROCESS}/watch-search.ts`, [
+    [
+      'watch-seam',
+      'watched values are found between chunks, however long each letter is spelt',
+      'WATCH_LOOK_BACK_BYTES = 512',
+      'WATCH_LOOK_BACK_BYTES = 96',
+      'app/broker/watch.test.ts',
+    ],
+    [
+      'watch-layers',
+      'watched values are found where later letters lie under more escapes',
+      'if (each === MAX_LAYERS) return;',
+      'if (each >= layers) return;',
+      'app/broker/watch.test.ts',
+    ],
+    [
+      'watch-breaks',
+      'line breaks in a row are not read again and again to the last',
+      'breaks <= MAX_BREAKS_IN_A_ROW && at < data.length',
+      'at < data.length',
+      'app/broker/watch.test.ts',
+    ],
+  ]),
+  ...inFile('app/broker/fingerprint.ts', [
+    [
+      'watch-name',
+      'a value that is a secret by one of its names is watched for whatever its first name says',
+      '      tooPlain += 1;',
+      '      tooPlain += 1;\n      seen.add(value);',
+      'app/broker/watch.test.ts',
+    ],
+  ]),
   ...inFile(`${PROCESS}/credential-book.ts`, [
     [
       'watch-body',
