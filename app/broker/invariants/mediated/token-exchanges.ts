@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import type { Received } from '../http-server.ts';
 import { comparable, same } from '../promises.ts';
 import type { Pairs } from '../render.ts';
 import { framed, strayAt, type Ask } from './asks.ts';
@@ -103,6 +104,14 @@ export const renderExchange = (
     exchange.stray !== undefined &&
     (hasBody || (exchange.stray.place !== 'body' && exchange.stray.place !== 'trailer'));
   const asPlace: PlaceKey = wrong === 'place' ? 'bare' : place;
+  const assertionIn = ({ body: arrived }: Received): string => {
+    if (!isAccount || stranger) return '';
+    const said = arrived.toString('latin1');
+    const found = exchange.json
+      ? (JSON.parse(said) as Fields)['assertion']
+      : new URLSearchParams(said).get('assertion');
+    return found ?? '';
+  };
   const refused = strayIsSaid || (wrong !== 'nothing' && !stranger);
   return {
     id,
@@ -123,12 +132,7 @@ export const renderExchange = (
     wrongIn: (got) => {
       const arrived = got.body.toString('latin1');
       const wanted = headersWith(encodeURIComponent(CLIENT_SECRET));
-      const arrivedJwt =
-        isAccount && !stranger
-          ? ((exchange.json
-              ? (JSON.parse(arrived) as Fields)['assertion']
-              : new URLSearchParams(arrived).get('assertion')) ?? '')
-          : '';
+      const arrivedJwt = assertionIn(got);
       return [
         ...same(`the headers of ${id}`, comparable(got.headers), comparable(wanted)),
         ...(stranger
@@ -146,6 +150,14 @@ export const renderExchange = (
           : []),
       ];
     },
-    script: (got) => scriptFor(exchange, tokens, got, world),
+    script: (got) => {
+      const token = assertionIn(got);
+      // What was signed anew is as good as the key for an hour: it may not come back.
+      if (token !== '') {
+        const at = [PLACES[asPlace]];
+        world.minted.push({ name: `signed for ${id}`, token, placeholder: undefined, at });
+      }
+      return scriptFor(exchange, tokens, got, world);
+    },
   };
 };

@@ -73,6 +73,14 @@ export const renderUse = (
           : []),
       ];
     },
-    script: (got) => scriptOf(use.answer, got, values),
+    script: (got) => {
+      // What was signed anew is as good as the key for an hour: it may not come back.
+      if (selfSigned) {
+        const token = (valueOf(got.headers, 'authorization') ?? '').replace('Bearer ', '');
+        const at = [PLACES[place]];
+        world.minted.push({ name: `signed for ${id}`, token, placeholder: undefined, at });
+      }
+      return scriptOf(use.answer, got, values);
+    },
   };
 };
