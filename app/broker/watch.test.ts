@@ -283,6 +283,8 @@ describe('what is worth watching for', () => {
     'utf8mb4_unicode_ci',
     'arn:aws:iam::123456789012:role/app',
     '*.example.com',
+    'My App <no-reply@example.com>',
+    'SameSite=Lax',
     '["http://localhost:3000"]',
   ])('not %s under a name that says nothing of a secret', (value) => {
     expect(isWatchable(value, true)).toBe(false);

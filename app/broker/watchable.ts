@@ -33,9 +33,12 @@ const isWords = (value: string): boolean =>
 /** A password in an address: then it is more than a setting. */
 const PASSWORD_IN_ADDRESS = /:\/\/[^\s/@]*:[^\s/@]+@/;
 /** What stands between the parts of settings. */
-const BETWEEN_PARTS = /[-_./:,;=+ @*"[\]\\]+/;
+const BETWEEN_PARTS = /[-_./:,;=+ @*"<>()[\]\\]+/;
 /** Words with a number, numbers with a unit, and the like of `x86` and `utf8mb4`. */
 const PART = /^(?:[A-Za-z]{1,19}\d{0,4}|\d{1,12}[A-Za-z]{0,2}|[A-Za-z]{1,4}\d{1,2}[a-z]{1,3}\d?)$/;
+
+/** Names of several words in one, such as `SameSite`. */
+const JOINED_WORDS = /^[a-z]{0,12}(?:[A-Z]{1,3}[a-z]{2,12}){1,4}[A-Z]{0,4}\d{0,4}$/;
 
 /**
  * Whether a value is all words and small numbers, as the names of regions, models, images, time zones,
@@ -45,7 +48,10 @@ const isSetting = (value: string): boolean =>
   !PASSWORD_IN_ADDRESS.test(value) &&
   value
     .split(BETWEEN_PARTS)
-    .every((part) => part === '' || (PART.test(part) && !INNER_CAPITALS.test(part)));
+    .every(
+      (part) =>
+        part === '' || (PART.test(part) && !INNER_CAPITALS.test(part)) || JOINED_WORDS.test(part),
+    );
 
 /**
  * Whether a value is worth watching for: long enough, of enough different characters, and neither
