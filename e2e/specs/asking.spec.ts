@@ -67,6 +67,9 @@ test('a question waits above the timeline, is answered by keyboard or mouse, and
   const project = scope.use(createTestProject());
   const question = page.getByTestId('question');
   const count = page.getByTestId('question-count');
+  /** A question takes no answer before it has stood in its place for a moment. */
+  const untilArmed = (): Promise<void> =>
+    expect(page.getByTestId('refuse').first()).toHaveAttribute('aria-disabled', 'false');
   const fetchFrom = (host: string): Promise<void> =>
     session.type(`curl -sS -o /dev/null -w 'status-%{http_code}-end\\n' https://${host}/v1/things`);
 
@@ -96,6 +99,7 @@ test('a question waits above the timeline, is answered by keyboard or mouse, and
     await expect(count).toContainText('1');
     await expect(page).toHaveTitle(/^\(1\) /);
     await expect(page.getByRole('textbox', { name: /^Terminal:/ })).toBeFocused();
+    await untilArmed();
     await page.keyboard.type('ads');
     await page.waitForTimeout(700);
     await expect(question).toBeVisible();
@@ -148,12 +152,19 @@ test('a question waits above the timeline, is answered by keyboard or mouse, and
     const second = (await question.last().getAttribute('data-question')) ?? '';
     await page.keyboard.press('F6');
     await expect(question.first()).toBeFocused();
-    await page.waitForTimeout(700);
+    await untilArmed();
+    // The very moment that the second stands where the first stood, the next key comes.
+    await page.evaluate(`new MutationObserver((_, observer) => {
+      const [first, second] = document.querySelectorAll('[data-testid=question]');
+      if (first === undefined || second !== undefined) return;
+      observer.disconnect();
+      first.dispatchEvent(new KeyboardEvent('keydown', { key: 'a', bubbles: true }));
+    }).observe(document.body, { childList: true, subtree: true })`);
     await page.keyboard.press('d');
-    await page.keyboard.press('a');
     await expect(question).toHaveCount(1);
     await expect(question).toHaveAttribute('data-question', second);
     await expect(question).toBeFocused();
+    await untilArmed();
     await page.waitForTimeout(700);
     await expect(question).toBeVisible();
     await page.keyboard.press('d');
