@@ -80,10 +80,11 @@ const PLACES: Readonly<Record<string, (text: string) => Sent>> = {
     post('application/json', gzipSync(`{"k":"${inJson(text)}"}`), { 'content-encoding': 'gzip' }),
   'a body compressed otherwise': (text) =>
     post('text/plain', deflateSync(`k=${text}`), { 'content-encoding': 'deflate' }),
+  // Next to it stands nothing that could be read together with it: `%` before `db` is another text.
   bytes: (text) =>
     post(
       'application/octet-stream',
-      Buffer.concat([randomBytes(99), Buffer.from(text), randomBytes(99)]),
+      Buffer.concat([randomBytes(99), Buffer.from(`\0${text}\0`), randomBytes(99)]),
     ),
   'a tool call': (text) =>
     post(
