@@ -3,11 +3,12 @@ import { secretParts } from '../../policy/enforce.ts';
 import type { CredentialGrant } from '../../policy/index.ts';
 import { WATCH_WINDOW_BYTES, type WatchOwner, type WatchSet } from '../fingerprint.ts';
 import type { HeldCredential } from './inject.ts';
+import { remember } from './mediators/remember.ts';
 import { prepareNeedles, type Needle, type Needles } from './needles.ts';
 import type { Refusal } from './refuse.ts';
 import { createScrubber, type Scrubber } from './scrub.ts';
 import { ownersIn, type Hit, type Search, type SearchStep } from './search.ts';
-import { nameFormsOf } from './secret-forms.ts';
+import { nameFormsOf, type ScrubPair } from './secret-forms.ts';
 import { createBodyTrip, grantsIn } from './trip.ts';
 import { createWatchSearch, watchedIn as findOwners } from './watch-search.ts';
 import { prepareWatched, type Watched } from './watched.ts';
@@ -119,6 +120,12 @@ const nameNeedles = (held: readonly HeldCredential[]): Needles =>
     ),
   );
 
+const pairsOf = ({ grant, secret }: HeldCredential): readonly ScrubPair[] =>
+  secretParts(grant.kind, secret).map(({ name, value }) => ({
+    secret: value,
+    placeholder: grant.parts.find((part) => part.name === name)?.placeholder ?? grant.placeholder,
+  }));
+
 export const createCredentialBook = (initial: readonly HeldCredential[]): CredentialBook => {
   let held = initial;
   let watching: Watching | undefined;
@@ -126,22 +133,14 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
   let scrubber: Scrubber | undefined;
   let bodyTrip: (() => Search) | undefined;
   let names: Needles | undefined;
+  const rememberedPairs = remember(pairsOf);
   const forget = (): void => {
     scrubber = undefined;
     bodyTrip = undefined;
     names = undefined;
   };
 
-  const createGranted = (): Scrubber =>
-    createScrubber(
-      held.flatMap(({ grant, secret }) =>
-        secretParts(grant.kind, secret).map(({ name, value }) => ({
-          secret: value,
-          placeholder:
-            grant.parts.find((part) => part.name === name)?.placeholder ?? grant.placeholder,
-        })),
-      ),
-    );
+  const createGranted = (): Scrubber => createScrubber(held.flatMap(rememberedPairs));
   const watchedAt = (index: number | undefined): Finding | undefined => {
     const owner = index === undefined ? undefined : watching?.owners[index];
     return owner === undefined ? undefined : { type: 'watched', owner };

@@ -8,7 +8,7 @@ import {
   PARTIAL_MATCH,
 } from './match-needle.ts';
 import { nextOf } from './next-byte.ts';
-import { isMarked, type Needle, type Needles } from './needles.ts';
+import { isMarked, rankOf, type Needle, type Needles } from './needles.ts';
 import {
   bytesOf,
   endOf,
@@ -55,7 +55,7 @@ export const findIrregular = (
   last: boolean,
   found: Found[],
 ): void => {
-  const { beforeBreak, byFirst, byPrevious, spots, spotPairs } = needles;
+  const { list, beforeBreak, byFirst, spots, spotPairs, spotPairsBefore } = needles;
 
   const tryAt = (needle: Needle, index: number, place: number): void => {
     const start = place - index;
@@ -64,6 +64,16 @@ export const findIrregular = (
     if (end === PARTIAL_MATCH) found.push({ type: 'begun', start });
     else if (end === EARLY_MATCH) found.push({ type: 'early', start });
     else if (end !== NO_MATCH) found.push({ type: 'whole', start, end, needle });
+  };
+
+  /** Tries the spots of pairs, from one rank to before another. */
+  const trySpots = (from: number, to: number, place: number, wrapped: boolean): void => {
+    const { starts, needles: which, indexes } = spots;
+    const end = starts[to] as number;
+    for (let at = starts[from] as number; at < end; at += 1) {
+      const needle = list[which[at] as number] as Needle;
+      if (!wrapped || needle.wraps) tryAt(needle, indexes[at] as number, place);
+    }
   };
 
   /** Tries what may go on with this byte after the one before. */
@@ -76,18 +86,22 @@ export const findIrregular = (
     if (place === 0) return;
     const pair = ((data[place - 1] ?? 0) << 8) | byte;
     if (!isMarked(spotPairs, pair)) return;
-    for (const { needle, index } of spots.get(pair) ?? []) {
-      if (!wrapped || needle.wraps) tryAt(needle, index, place);
-    }
+    const rank = rankOf(spotPairs, spotPairsBefore, pair);
+    trySpots(rank, rank + 1, place, wrapped);
   };
 
   /** Tries everything: what stands there, only more data will tell. */
   const tryAll = (place: number, wrapped: boolean): void => {
-    if (!wrapped) for (const needle of needles.list) if (needle.escapes) tryAt(needle, 0, place);
+    if (!wrapped) for (const needle of list) if (needle.escapes) tryAt(needle, 0, place);
     if (place === 0) return;
-    for (const { needle, index } of byPrevious[data[place - 1] ?? 0] ?? []) {
-      if (!wrapped || needle.wraps) tryAt(needle, index, place);
-    }
+    // All pairs that begin with the byte before.
+    const pairs = (data[place - 1] ?? 0) << 8;
+    trySpots(
+      rankOf(spotPairs, spotPairsBefore, pairs),
+      rankOf(spotPairs, spotPairsBefore, pairs + 0x100),
+      place,
+      wrapped,
+    );
   };
 
   /** Calls back for each thing that the escape at a place may stand for; false where more data is needed. */

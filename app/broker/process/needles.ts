@@ -1,3 +1,5 @@
+import { isAscii } from 'node:buffer';
+
 /** Something to look for in bytes, and what stands there instead. */
 export type Needle = {
   readonly find: Buffer;
@@ -11,8 +13,17 @@ export type Needle = {
   readonly wraps: boolean;
 };
 
-/** A place inside a needle: after `index` bytes of it. */
-export type Spot = { readonly needle: Needle; readonly index: number };
+/**
+ * Places inside needles, each after `index` bytes of one, by a key. In a few long arrays and no objects:
+ * a session's tokens have a million of them, and each that is minted prepares all of them anew.
+ */
+export type Spots = {
+  /** Where those of each key begin, and behind the last key where they end. */
+  readonly starts: Uint32Array;
+  /** Which needle of the list, longest first for each key. */
+  readonly needles: Uint32Array;
+  readonly indexes: Uint16Array;
+};
 
 /** A set of needles, ready for searching. */
 export type Needles = {
@@ -33,30 +44,37 @@ export type Needles = {
   readonly grams: Uint8Array;
   /** How far that hash is moved down to find its place. */
   readonly gramShift: number;
-  /** For each gram, where needles have it, longest first. */
-  readonly byGram: ReadonlyMap<number, readonly Spot[]>;
-  /** For each pair of neighbours in a needle that may be escaped, the spots between the two. */
-  readonly spots: ReadonlyMap<number, readonly Spot[]>;
-  /** For each byte in such a needle, the spots behind it; undefined where there are none. */
-  readonly byPrevious: readonly (readonly Spot[] | undefined)[];
+  /** Where needles have a gram, by its hash: a few others share its key. */
+  readonly byGram: Spots;
+  /** How far that hash is moved down to find the key. */
+  readonly byGramShift: number;
+  /** The spots between each pair of neighbours in a needle that may be escaped, by the pair's rank. */
+  readonly spots: Spots;
   /** One for each byte that a line break may follow inside a needle. */
   readonly beforeBreak: Uint8Array;
   /** One bit for each pair in `spots`. */
   readonly spotPairs: Uint8Array;
+  /** How many of them are set before each of its bytes, and in all. */
+  readonly spotPairsBefore: Uint32Array;
   readonly escapes: boolean;
   readonly wraps: boolean;
   /** Whether any holds a byte beyond ASCII. */
   readonly wide: boolean;
 };
 
-/** Shortest needle that can be looked for, in bytes. */
+/** Shortest and longest needle that can be looked for, in bytes. */
 export const MIN_NEEDLE_BYTES = 2;
+export const MAX_NEEDLE_BYTES = 65_535;
 
 /** Bytes by which the search tells that a place is worth a look; two where the shortest needle has no more. */
 const GRAM_BYTES = 3;
+/** Most bytes from one gram that is looked at to the next: farther apart saves no time, and each needle would have more of them. */
+const MAX_STRIDE = 64;
 /** Fewest and most bits of a place in the map of grams: small ones stay in the processor's cache. */
 const MIN_MAP_BITS = 13;
 const MAX_MAP_BITS = 20;
+/** Bytes at a needle’s end that tell it from nearly all others. */
+const END_BYTES = 6;
 /** Places in the map for each gram, so that few others share one. */
 const MAP_PLACES_FOR_EACH = 128;
 
@@ -67,6 +85,14 @@ export const gramAt = (bytes: Uint8Array, at: number, mask: number): number =>
 /** Where a gram is in the map. */
 export const placeOf = (gram: number, shift: number): number =>
   Math.imul(gram, 0x9e3779b1) >>> shift;
+
+/** The two bytes at a place, as a number. */
+const pairAt = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+
+/** How many bits number that many places, within bounds. */
+const bitsFor = (places: number, fewest: number, most: number): number =>
+  Math.min(most, Math.max(fewest, Math.ceil(Math.log2(places + 1))));
 
 const append = <T>(map: Map<number, T[]>, key: number, value: T): void => {
   const there = map.get(key);
@@ -82,16 +108,115 @@ const mark = (bits: Uint8Array, index: number): void => {
 export const isMarked = (bits: Uint8Array, index: number): boolean =>
   ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
 
+/** How many bits are set in each byte there is. */
+const ONES = Uint8Array.from(
+  { length: 256 },
+  (_, byte) => byte.toString(2).replaceAll('0', '').length,
+);
+
+/** How many bits of a map are set before each of its bytes, and in all. */
+const countBefore = (bits: Uint8Array): Uint32Array => {
+  const before = new Uint32Array(bits.length + 1);
+  for (let at = 0; at < bits.length; at += 1)
+    before[at + 1] = (before[at] as number) + (ONES[bits[at] as number] as number);
+  return before;
+};
+
+/** How many bits of a map are set before an index: its rank, by which a table needs no room for the others. */
+export const rankOf = (bits: Uint8Array, before: Uint32Array, index: number): number =>
+  (before[index >> 3] as number) +
+  (ONES[(bits[index >> 3] ?? 0) & ((1 << (index & 7)) - 1)] as number);
+
+/** The last bytes of a needle as a number: beginnings are alike, ends of different needles seldom are. */
+const endOf = (find: Buffer): number =>
+  find.subarray(-END_BYTES).reduce((number, byte) => number * 0x100 + byte, 0);
+
 /** Needles without those that another finds already; where one may be escaped or wrapped, that one stays. */
 const unique = (needles: readonly Needle[]): readonly Needle[] => {
-  const kept = new Map<string, Needle>();
+  const kept: Needle[] = [];
+  const byEnd = new Map<number, number[]>();
   for (const needle of needles) {
-    const key = needle.find.toString('latin1');
-    const there = kept.get(key);
-    const wider = there !== undefined && !there.wraps && needle.wraps && needle.escapes;
-    if (there === undefined || wider) kept.set(key, needle);
+    const end = endOf(needle.find);
+    const place = byEnd.get(end)?.find((at) => kept[at]?.find.equals(needle.find));
+    if (place === undefined) {
+      append(byEnd, end, kept.length);
+      kept.push(needle);
+    } else if (kept[place]?.wraps === false && needle.wraps && needle.escapes) {
+      kept[place] = needle;
+    }
   }
-  return Array.from(kept.values()).toSorted((a, b) => b.find.length - a.find.length);
+  return kept.toSorted((a, b) => b.find.length - a.find.length);
+};
+
+/**
+ * Puts spots in order of their keys: counts them first, so that each can be put in its place. `keys`
+ * has those of the first needle, from index `first` on, then those of the second: `counts` of each.
+ */
+const gatherSpots = (
+  keys: Uint32Array,
+  counts: Uint32Array,
+  first: number,
+  keyCount: number,
+): Spots => {
+  const starts = new Uint32Array(keyCount + 1);
+  for (let at = 0; at < keys.length; at += 1) {
+    const key = keys[at] as number;
+    starts[key] = (starts[key] as number) + 1;
+  }
+  for (let key = 1; key < starts.length; key += 1)
+    starts[key] = (starts[key] as number) + (starts[key - 1] as number);
+  // Each now says where its spots end. Filled from behind, it says where they begin.
+  const needles = new Uint32Array(keys.length);
+  const indexes = new Uint16Array(keys.length);
+  let at = keys.length;
+  for (let needle = counts.length - 1; needle >= 0; needle -= 1) {
+    for (let index = first + (counts[needle] as number) - 1; index >= first; index -= 1) {
+      at -= 1;
+      const key = keys[at] as number;
+      const place = (starts[key] as number) - 1;
+      starts[key] = place;
+      needles[place] = needle;
+      indexes[place] = index;
+    }
+  }
+  return { starts, needles, indexes };
+};
+
+/** The spots at which needles have a gram. */
+const gatherGrams = (
+  list: readonly Needle[],
+  stride: number,
+  gramMask: number,
+  keyBits: number,
+): Spots => {
+  const keys = new Uint32Array(list.length * stride);
+  let at = 0;
+  for (const { find } of list) {
+    for (let index = 0; index < stride; index += 1) {
+      keys[at] = placeOf(gramAt(find, index, gramMask), 32 - keyBits);
+      at += 1;
+    }
+  }
+  return gatherSpots(keys, new Uint32Array(list.length).fill(stride), 0, 2 ** keyBits);
+};
+
+/** The spots between neighbours in needles that may be escaped. */
+const gatherPairs = (
+  list: readonly Needle[],
+  spotPairs: Uint8Array,
+  before: Uint32Array,
+): Spots => {
+  const counts = Uint32Array.from(list, ({ find, escapes }) => (escapes ? find.length - 1 : 0));
+  const keys = new Uint32Array(counts.reduce((sum, count) => sum + count, 0));
+  let at = 0;
+  for (const { find, escapes } of list) {
+    if (!escapes) continue;
+    for (let index = 1; index < find.length; index += 1) {
+      keys[at] = rankOf(spotPairs, before, pairAt(find, index - 1));
+      at += 1;
+    }
+  }
+  return gatherSpots(keys, counts, 1, before.at(-1) ?? 0);
 };
 
 /**
@@ -102,60 +227,55 @@ const unique = (needles: readonly Needle[]): readonly Needle[] => {
  */
 export const prepareNeedles = (needles: readonly Needle[]): Needles => {
   const list = unique(needles);
+  const longest = list[0]?.find.length ?? 0;
   const window = list.at(-1)?.find.length ?? MIN_NEEDLE_BYTES;
   if (window < MIN_NEEDLE_BYTES) throw new Error('a needle is too short to look for');
+  if (longest > MAX_NEEDLE_BYTES) throw new Error('a needle is too long to look for');
   const gramBytes = Math.min(GRAM_BYTES, window);
   const gramMask = gramBytes === GRAM_BYTES ? 0xffffff : 0xffff00;
-  const stride = window - gramBytes + 1;
-  const byGram = new Map<number, Spot[]>();
+  const stride = Math.min(MAX_STRIDE, window - gramBytes + 1);
+  const gramCount = list.length * stride;
+  const gramShift = 32 - bitsFor(gramCount * MAP_PLACES_FOR_EACH, MIN_MAP_BITS, MAX_MAP_BITS);
+  const byGramBits = bitsFor(gramCount, 1, MAX_MAP_BITS);
+  const grams = new Uint8Array(2 ** (32 - gramShift - 3));
   const byFirst = Array.from({ length: 256 }, (): Needle[] | undefined => undefined);
   const byStart = new Map<number, Needle[]>();
   const startPairs = new Uint8Array(8192);
-  const spots = new Map<number, Spot[]>();
-  const byPrevious = Array.from({ length: 256 }, (): Spot[] | undefined => undefined);
   const beforeBreak = new Uint8Array(256);
   const spotPairs = new Uint8Array(8192);
   for (const needle of list) {
-    const { find } = needle;
+    const { find, escapes, wraps } = needle;
     (byFirst[find[0] ?? 0] ??= []).push(needle);
-    append(byStart, find.readUInt16BE(0), needle);
-    mark(startPairs, find.readUInt16BE(0));
+    append(byStart, pairAt(find, 0), needle);
+    mark(startPairs, pairAt(find, 0));
     for (let index = 0; index < stride; index += 1)
-      append(byGram, gramAt(find, index, gramMask), { needle, index });
-    if (!needle.escapes) continue;
+      mark(grams, placeOf(gramAt(find, index, gramMask), gramShift));
+    if (!escapes) continue;
     for (let index = 1; index < find.length; index += 1) {
-      const previous = find[index - 1] ?? 0;
-      const pair = find.readUInt16BE(index - 1);
-      const spot = { needle, index };
-      append(spots, pair, spot);
-      (byPrevious[previous] ??= []).push(spot);
-      if (needle.wraps) beforeBreak[previous] = 1;
-      mark(spotPairs, pair);
+      if (wraps) beforeBreak[find[index - 1] as number] = 1;
+      mark(spotPairs, pairAt(find, index - 1));
     }
   }
-  const wanted = Math.ceil(Math.log2(byGram.size * MAP_PLACES_FOR_EACH + 1));
-  const mapBits = Math.min(MAX_MAP_BITS, Math.max(MIN_MAP_BITS, wanted));
-  const gramShift = 32 - mapBits;
-  const grams = new Uint8Array(2 ** (mapBits - 3));
-  for (const gram of byGram.keys()) mark(grams, placeOf(gram, gramShift));
+  const spotPairsBefore = countBefore(spotPairs);
   return {
     list,
     byFirst,
     byStart,
     startPairs,
-    longestBytes: list[0]?.find.length ?? 0,
+    longestBytes: longest,
     shortestBytes: window,
     stride,
     gramMask,
     grams,
     gramShift,
-    byGram,
-    spots,
-    byPrevious,
+    byGram: gatherGrams(list, stride, gramMask, byGramBits),
+    byGramShift: 32 - byGramBits,
+    spots: gatherPairs(list, spotPairs, spotPairsBefore),
     beforeBreak,
     spotPairs,
+    spotPairsBefore,
     escapes: list.some((needle) => needle.escapes),
     wraps: list.some((needle) => needle.wraps),
-    wide: list.some(({ find }) => find.some((byte) => byte > 0x7f)),
+    wide: list.some(({ find }) => !isAscii(find)),
   };
 };

@@ -1,5 +1,5 @@
 import { findIrregular, isAt, type Found } from './irregular.ts';
-import { gramAt, isMarked, placeOf, type Needles } from './needles.ts';
+import { gramAt, isMarked, placeOf, type Needle, type Needles } from './needles.ts';
 
 /** Something that was found. */
 export type Hit = {
@@ -35,13 +35,17 @@ export const MAX_PAUSE_BYTES = 4;
 
 /** Needles that stand in the data as they are. */
 const findPlain = (needles: Needles, data: Buffer, found: Found[]): void => {
-  const { shortestBytes, stride, gramMask, grams, gramShift, byGram } = needles;
+  const { shortestBytes, stride, gramMask, grams, gramShift, byGram, byGramShift, list } = needles;
+  const { starts, needles: which, indexes } = byGram;
   const last = data.length - shortestBytes + stride - 1;
   for (let at = 0; at <= last; at += stride) {
     const gram = gramAt(data, at, gramMask);
     if (!isMarked(grams, placeOf(gram, gramShift))) continue;
-    for (const { needle, index } of byGram.get(gram) ?? []) {
-      const start = at - index;
+    const key = placeOf(gram, byGramShift);
+    const behind = starts[key + 1] as number;
+    for (let spot = starts[key] as number; spot < behind; spot += 1) {
+      const needle = list[which[spot] as number] as Needle;
+      const start = at - (indexes[spot] as number);
       const end = start + needle.find.length;
       if (end <= data.length && isAt(needle.find, data, start, needle.find.length))
         found.push({ type: 'whole', start, end, needle });

@@ -1,4 +1,5 @@
 import { readJwt } from './mediators/jwt.ts';
+import { remember } from './mediators/remember.ts';
 import type { Needle } from './needles.ts';
 
 /** Shortest encoded form that is looked for, in characters: anything shorter occurs by chance. */
@@ -253,8 +254,11 @@ const fillerFor = (form: SecretForm, spelt: Buffer): Buffer => {
   return Buffer.concat([...parts, filler.subarray(given)]);
 };
 
+/** Made once for each pair: a set of needles is prepared anew with each token that is minted. */
+const rememberedForms = remember(formsOf);
+
 export const needlesOf = (pair: ScrubPair, owner: number): readonly Needle[] =>
-  formsOf(pair).map((form) => ({
+  rememberedForms(pair).map((form) => ({
     find: form.find,
     replace: form.cycle ? (spelt) => fillerFor(form, spelt) : () => form.replace,
     owner,

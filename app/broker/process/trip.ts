@@ -1,36 +1,42 @@
 import type { CanonicalHost, CredentialGrant } from '../../policy/index.ts';
 import { matchesHostRule } from '../../policy/enforce.ts';
+import { remember } from './mediators/remember.ts';
 import { prepareNeedles, type Needles } from './needles.ts';
 import { createSearch, ownersIn, type Search } from './search.ts';
-import { needlesOf } from './secret-forms.ts';
+import { needlesOf, type ScrubPair } from './secret-forms.ts';
+
+type Parts = CredentialGrant['parts'];
 
 /** Placeholders are looked for in all the ways in which a secret is; nothing is put in their place. */
+const pairsOf = remember((parts: Parts): readonly ScrubPair[] =>
+  parts.map(({ placeholder }) => ({ secret: placeholder, placeholder: '' })),
+);
+
 const prepareTrips = (grants: readonly CredentialGrant[]): Needles =>
   prepareNeedles(
-    grants.flatMap(({ parts }, owner) =>
-      parts.flatMap(({ placeholder }) =>
-        needlesOf({ secret: placeholder, placeholder: '' }, owner),
-      ),
-    ),
+    grants.flatMap(({ parts }, owner) => pairsOf(parts).flatMap((pair) => needlesOf(pair, owner))),
   );
 
-/** The last set of grants that was searched for, by its first one: sets change rarely, texts are many. */
+/**
+ * The last set of grants that was searched for, by the parts of its first one: sets change rarely,
+ * texts are many. By parts, for a grant without its scope has the same placeholders.
+ */
 const prepared = new WeakMap<
-  CredentialGrant,
-  { readonly grants: readonly CredentialGrant[]; readonly needles: Needles }
+  Parts,
+  { readonly sought: readonly Parts[]; readonly needles: Needles }
 >();
 
 const tripsOf = (grants: readonly CredentialGrant[]): Needles | undefined => {
   const [first] = grants;
   if (first === undefined) return undefined;
-  const known = prepared.get(first);
+  const known = prepared.get(first.parts);
   if (
-    known?.grants.length === grants.length &&
-    known.grants.every((grant, index) => grant === grants[index])
+    known?.sought.length === grants.length &&
+    known.sought.every((parts, index) => parts === grants[index]?.parts)
   )
     return known.needles;
   const needles = prepareTrips(grants);
-  prepared.set(first, { grants, needles });
+  prepared.set(first.parts, { sought: grants.map(({ parts }) => parts), needles });
   return needles;
 };
 
