@@ -11,6 +11,8 @@ import type { TimelineWriter } from '../../app/timeline/port.ts';
 import { fill, mountDisk, testScope } from './house.ts';
 
 const DISK_MEGABYTES = 24;
+/** How long what must come may take on a busy machine. */
+const PATIENCE_MS = 30_000;
 
 const touches = (from: number, count: number): TimelineDraft[] =>
   Array.from({ length: count }, (_, at) => ({
@@ -42,7 +44,7 @@ describe('a disk that is full while the timeline’s log holds much', () => {
       const first = createScope('first');
       const sessions = createSessions(deps, first);
       const { id } = unwrap(await sessions.start(requestFor(house.project)));
-      await vi.waitFor(() => expect(sessions.get(id)?.state).toBe('running'));
+      await vi.waitFor(() => expect(sessions.get(id)?.state).toBe('running'), PATIENCE_MS);
       house.changes = [changeOf('big')];
 
       const store = join(disk, 'home', 'sessions', id, 'timeline.sqlite');
@@ -54,7 +56,7 @@ describe('a disk that is full while the timeline’s log holds much', () => {
         from += 100
       ) {
         house.guard?.onEvents(touches(from, 100));
-        await vi.waitFor(() => expect(recorded).toHaveBeenCalled());
+        await vi.waitFor(() => expect(recorded).toHaveBeenCalled(), PATIENCE_MS);
         recorded.mockClear();
       }
       fill(disk);
