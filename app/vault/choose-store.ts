@@ -66,20 +66,26 @@ export const unlockSealed = async (
   return done.ok ? ok({ store, problem: undefined, opened: true }) : done;
 };
 
-/** Picks the store: what GLOVEBOX_VAULT says, else the keychain where it answers, else the sealed file. */
+/**
+ * Picks the store: what GLOVEBOX_VAULT says, else the keychain where it answers, else the sealed file.
+ * Tells when no keychain is waited for any more: what comes after that takes its time, but ends.
+ */
 export const chooseStore = async (
   options: VaultOptions,
   folder: string,
   catalog: Catalog,
+  onKeychainDone: () => void,
 ): Promise<Result<Choice, VaultFailure>> => {
   const asked = options.env['GLOVEBOX_VAULT'] ?? '';
   if (asked === 'sealed') {
+    onKeychainDone();
     return ok((await sealedChoice(options, folder)) ?? waitingForPassphrase(folder));
   }
   if (asked !== '' && asked !== 'keychain') {
     return fail('vault.failed', 'GLOVEBOX_VAULT is neither keychain nor sealed.');
   }
   const keychain = await opened(createKeychainStore(options));
+  onKeychainDone();
   if (keychain.opened || asked === 'keychain') return ok(keychain);
   // Secrets that lie in a locked keychain are a matter of unlocking it, not of a second store.
   const waiting =

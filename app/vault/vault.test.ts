@@ -82,6 +82,13 @@ describe('the sealed vault', { timeout: 120_000 }, () => {
     });
   });
 
+  it('is waited for however long its key takes: no keychain could hold that up', async () => {
+    await (await open()).add(credential());
+    const env = { GLOVEBOX_VAULT: 'sealed', GLOVEBOX_PASSPHRASE_FILE: passphraseFile };
+    const again = unwrap(await openVault({ home, env }, { patienceMs: 0 }));
+    expect(await again.status()).toEqual({ store: 'sealed', state: 'open', credentials: 1 });
+  });
+
   it('keeps its files to their owner, and no secret in any of them in any common spelling', async () => {
     const vault = await open();
     unwrap(await vault.add(credential()));

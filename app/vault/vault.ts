@@ -37,7 +37,7 @@ const summaryOf = (entry: Entry): CredentialSummary => {
   };
 };
 
-/** How long an opening waits for the store; a keychain's prompt may stand open for longer, and must not hold up the app. */
+/** How long an opening waits for a keychain, in milliseconds; its prompt may stand open for longer, and must not hold up the app. */
 export const OPEN_PATIENCE_MS = 3000;
 
 export type VaultDeps = { readonly clock?: Clock; readonly patienceMs?: number };
@@ -111,8 +111,10 @@ export const openVault = async (
   }
   const catalog = await readCatalog(folder);
   if (!catalog.ok) return catalog;
-  const choosing = chooseStore(options, folder, catalog.value);
-  const first = await within(clock, patienceMs, choosing);
+  const keychainDone = Promise.withResolvers<true>();
+  const choosing = chooseStore(options, folder, catalog.value, () => keychainDone.resolve(true));
+  const answered = await within(clock, patienceMs, Promise.race([keychainDone.promise, choosing]));
+  const first = answered === undefined ? undefined : await choosing;
   if (first !== undefined && !first.ok) return first;
   return ok(createVault(folder, clock, choosing, first?.value, catalog.value));
 };
