@@ -4,8 +4,8 @@ import type { CredentialBook } from '../credential-book.ts';
 import type { Refusal } from '../refuse.ts';
 import { mintLike } from './minted-token.ts';
 
-/** Most values of one maker that are known after they went out; beyond it the oldest is forgotten. */
-export const MAX_SENT_VALUES = 128;
+/** Most values of one maker that are known after they went out: each more makes every search dearer. Beyond it the oldest is forgotten. */
+export const MAX_SENT_VALUES = 32;
 
 /** A grant for a value that is only looked for: it has no site, so nothing inside ever becomes the value. */
 export const soughtOnly = (parent: CredentialGrant, placeholder: string): CredentialGrant => ({
