@@ -16,7 +16,7 @@ export const BLOCK_BYTES = 3;
 const MIN_MOVES_BITS = 12;
 const MAX_MOVES_BITS = 18;
 /** Places in that table for each block that is in it: with fewer, moves are short. */
-const PLACES_FOR_A_BLOCK = 4;
+const PLACES_FOR_A_BLOCK = 8;
 /** Longest table of moves in base64, in characters. */
 export const MAX_MOVES_CHARS = Math.ceil(2 ** MAX_MOVES_BITS / 3) * 4;
 
