@@ -501,12 +501,28 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/mediators/tokens.test.ts`,
     ],
   ]),
+  ...inFile(`${PROCESS}/mediators/aws-minting.ts`, [
+    [
+      'aws-two-actions',
+      'an action in the query stands alone: a body beside it may say another',
+      'if (inQuery.length > 0 && body.length > 0) return true;',
+      '',
+      `${PROCESS}/mediators/aws.test.ts`,
+    ],
+  ]),
   ...inFile(`${PROCESS}/mediators/token-request.ts`, [
     [
       'oauth-twice',
       'a request for a token names no field twice',
-      'if (fields.has(name))',
+      'if (seen.has(folded))',
       "if (name === '\\0')",
+      `${PROCESS}/mediators/tokens.test.ts`,
+    ],
+    [
+      'oauth-case',
+      'nor two that only their case tells apart',
+      'const folded = name.toLowerCase();',
+      'const folded = name;',
       `${PROCESS}/mediators/tokens.test.ts`,
     ],
   ]),

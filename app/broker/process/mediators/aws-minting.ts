@@ -46,7 +46,10 @@ export const mintsCredential = (
   if (service === 'codeartifact') return path.startsWith(CODEARTIFACT_TOKEN);
   if (service === 's3express') return new URLSearchParams(query).has('session');
   if (!tellsInBody(service)) return false;
-  const [action = '', second] = [...actionsIn(query), ...actionsIn(body.toString('latin1'))];
+  const inQuery = actionsIn(query);
+  // A body beside it may say another, compressed or in letters that are not read here.
+  if (inQuery.length > 0 && body.length > 0) return true;
+  const [action = '', second] = [...inQuery, ...actionsIn(body.toString('latin1'))];
   if (second !== undefined) return true;
   return service === 'sts' ? !STS_HARMLESS.has(action) : IAM_MINTING.has(action) || action === '';
 };

@@ -358,6 +358,8 @@ describe('a call for a new credential', () => {
     ['sts', ''],
     ['sts', 'Action=GetCallerIdentity', '/?Action=GetSessionToken'],
     ['sts', 'Action=GetCallerIdentity', '/?a=b?c&Action=GetSessionToken'],
+    // Compressed, or in other letters: what it says is not known, and the query says only one thing.
+    ['sts', 'A\0c\0t\0i\0o\0n\0=\0x\0', '/?Action=GetCallerIdentity'],
     ['iam', 'Action=CreateAccessKey&UserName=me'],
     ['iam', 'Version=1'],
     ['s3express', '', '/bucket/?session'],
@@ -379,6 +381,7 @@ describe('a call for a new credential', () => {
   it.each([
     ['sts', 'Action=GetCallerIdentity&Version=2011-06-15'],
     ['iam', 'Action=ListUsers'],
+    ['sts', '', '/?Action=GetCallerIdentity'],
     ['s3express', '', '/bucket/key'],
     ['sqs', 'Action=CreateAccessKey'],
   ])('is told from others at %s: %s %s', async (service, body, target = '/') => {

@@ -17,16 +17,24 @@ const typeOf = (headers: HeaderPairs): string =>
     ?.trim()
     .toLowerCase() ?? '';
 
-const readForm = (text: string): Result<TokenRequest, Refusal> => {
-  const fields = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(text)) {
-    // RFC 6749 3.2: no parameter twice. Servers differ in which of the two they take.
-    if (fields.has(name))
+/** RFC 6749 3.2: no parameter twice. Servers differ in which of the two they take, and some in no case of letters. */
+const namedTwice = (names: readonly string[]): Result<never, Refusal> | undefined => {
+  const seen = new Set<string>();
+  for (const name of names) {
+    const folded = name.toLowerCase();
+    if (seen.has(folded))
       return err(failure('oauth.bad-request', `The request names ${name.slice(0, 40)} twice.`));
-    fields.set(name, value);
+    seen.add(folded);
   }
+  return undefined;
+};
+
+const readForm = (text: string): Result<TokenRequest, Refusal> => {
+  const pairs = [...new URLSearchParams(text)];
+  const twice = namedTwice(pairs.map(([name]) => name));
+  if (twice !== undefined) return twice;
   return ok({
-    fields,
+    fields: new Map(pairs),
     write: (written) => Buffer.from(new URLSearchParams([...written]).toString()),
   });
 };
@@ -34,6 +42,8 @@ const readForm = (text: string): Result<TokenRequest, Refusal> => {
 const readJson = (text: string): Result<TokenRequest, Refusal> | undefined => {
   const whole = parseJsonObject(text);
   if (whole === undefined) return undefined;
+  const twice = namedTwice(Object.keys(whole));
+  if (twice !== undefined) return twice;
   const fields = new Map<string, string>();
   for (const [name, value] of Object.entries(whole)) {
     if (typeof value === 'string') fields.set(name, value);

@@ -119,6 +119,29 @@ describe('a refresh token', () => {
     );
   });
 
+  it.each([
+    [
+      'a form',
+      FORM,
+      (mine: string) => `grant_type=refresh_token&refresh_token=${mine}&Grant_Type=x`,
+    ],
+    [
+      'JSON',
+      [['content-type', 'application/json']] as HeaderPairs,
+      (mine: string) =>
+        JSON.stringify({ grant_type: 'refresh_token', refresh_token: mine, Grant_Type: 'x' }),
+    ],
+  ])(
+    'does not go out beside a field that only its case tells from another, in %s',
+    async (_, headers, write) => {
+      const { post, grant } = setUp();
+      expect(await release(post(headers), Buffer.from(write(grant.placeholder)))).toMatchObject({
+        ok: false,
+        error: { code: 'oauth.bad-request' },
+      });
+    },
+  );
+
   it('goes out with its client logged in by Basic', async () => {
     const { post, form, clientSecret } = setUp();
     const login = Buffer.from(`my-client:${clientSecret}`).toString('base64');
