@@ -301,7 +301,9 @@ export const renderAws = async (
   const inScope =
     at !== 'narrow' ||
     ((sentMethod === 'GET' || sentMethod === 'PUT') && plan.segments[0] === 'in');
-  const mints = calls && !HARMLESS.includes(plan.action);
+  // A body beside an action in the query might say another.
+  const mints =
+    calls && (!HARMLESS.includes(plan.action) || (plan.actionIn === 'query' && hasBody));
   const said =
     plan.stray !== undefined &&
     (hasBody || (plan.stray.place !== 'body' && plan.stray.place !== 'trailer'));
