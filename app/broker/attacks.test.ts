@@ -246,19 +246,16 @@ describe('a corpus of attacks', () => {
     });
     placeholder = rig.grants[0]?.placeholder ?? '';
     rig.broker.watch(
-      buildWatchSet(
-        [
-          {
-            value: HIDDEN,
-            owner: { code: 'watch.hidden-value', words: 'The value of DB in .env' },
-          },
-          {
-            value: OTHER,
-            owner: { code: 'watch.other-credential', words: 'The credential spare' },
-          },
-        ],
-        new Set(),
-      ).set,
+      buildWatchSet([
+        {
+          value: HIDDEN,
+          owner: { code: 'watch.hidden-value', words: 'The value of DB in .env' },
+        },
+        {
+          value: OTHER,
+          owner: { code: 'watch.other-credential', words: 'The credential spare' },
+        },
+      ]).set,
     );
   });
   afterAll(async () => {

@@ -43,6 +43,8 @@ export type Fingerprint = {
 export type WatchOwner = {
   readonly code: 'watch.hidden-value' | 'watch.other-credential';
   readonly words: string;
+  /** Names of granted credentials that have the same value: where one of them may go, it may. */
+  readonly granted?: readonly string[] | undefined;
 };
 
 /** What the broker process is told to watch for: which values they are it cannot tell. */
@@ -141,14 +143,8 @@ export type WatchReport = {
 const isWordByte = (byte: number): boolean =>
   (byte >= 0x30 && byte <= 0x39) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a);
 
-/**
- * Makes the fingerprints of one session's values under a fresh key. `granted` are left out: they are
- * put in and scrubbed by themselves.
- */
-export const buildWatchSet = (
-  values: readonly WatchedValue[],
-  granted: ReadonlySet<string>,
-): WatchReport => {
+/** Makes the fingerprints of one session's values under a fresh key; the first owner of a value counts. */
+export const buildWatchSet = (values: readonly WatchedValue[]): WatchReport => {
   const key = randomBytes(32);
   const table = windowTable(key);
   const checkOf = createCheck(key);
@@ -156,7 +152,7 @@ export const buildWatchSet = (
   const prints: Fingerprint[] = [];
   const marks = new Set<number>();
   const windows: Buffer[] = [];
-  const seen = new Set(granted);
+  const seen = new Set<string>();
   let tooPlain = 0;
   let tooMany = 0;
   for (const { value, owner, setting } of values) {

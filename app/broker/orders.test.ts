@@ -41,15 +41,12 @@ const grants = KIND_LIST.map(({ kind }, index) => {
   return unwrap(buildGrant(summary as CredentialSummary, ['example.com']));
 });
 const [grant] = grants;
-const { set: watch } = buildWatchSet(
-  [
-    {
-      value: 'a value that is watched for',
-      owner: { code: 'watch.hidden-value', words: 'X of .env' },
-    },
-  ],
-  new Set(),
-);
+const { set: watch } = buildWatchSet([
+  {
+    value: 'a value that is watched for',
+    owner: { code: 'watch.hidden-value', words: 'X of .env' },
+  },
+]);
 
 const spec: SentSpec = {
   linkFolder: '/run/link',

@@ -196,6 +196,7 @@ const watchSet = objectSchema<WatchSet>({
     objectSchema<WatchSet['owners'][number]>({
       code: choiceSchema(['watch.hidden-value', 'watch.other-credential']),
       words: textSchema({ min: 1, max: MAX_MESSAGE_CHARS }),
+      granted: optionalSchema(listSchema(name, { max: 256 })),
     }),
     { max: MAX_WATCHED_VALUES },
   ),

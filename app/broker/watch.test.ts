@@ -25,7 +25,6 @@ const { set: SET } = buildWatchSet(
         ? { code: 'watch.hidden-value', words: 'The value of DB_PASSWORD in .env' }
         : { code: 'watch.other-credential', words: `The credential number-${String(index)}` },
   })),
-  new Set(),
 );
 const WATCHED = prepareWatched(SET, false);
 
@@ -304,20 +303,19 @@ describe('what is worth watching for', () => {
 describe('a watch set', () => {
   const owner = { code: 'watch.hidden-value', words: 'The value of A in .env' } as const;
 
-  it('leaves out what is granted, plain or too much, and counts it', () => {
-    const many = Array.from({ length: MAX_WATCHED_VALUES + 2 }, (_, index) => ({
+  it('leaves out what is plain or too much, and counts it', () => {
+    const many = Array.from({ length: MAX_WATCHED_VALUES + 1 }, (_, index) => ({
       value: `value-number-${String(index)}-0f3a`,
       owner,
     }));
-    const granted = new Set(['value-number-0-0f3a']);
-    const report = buildWatchSet([{ value: 'true', owner }, ...many, ...many], granted);
+    const report = buildWatchSet([{ value: 'true', owner }, ...many, ...many]);
     expect(report).toMatchObject({ watched: MAX_WATCHED_VALUES, tooPlain: 1, tooMany: 1 });
     expect(report.set.owners).toHaveLength(MAX_WATCHED_VALUES);
   });
 
   it('goes by the name that speaks of a secret where a value has several', () => {
     const values = [true, false].map((setting) => ({ value: 'summer-house-2024', owner, setting }));
-    expect(buildWatchSet(values, new Set())).toMatchObject({ watched: 1, tooPlain: 1 });
+    expect(buildWatchSet(values)).toMatchObject({ watched: 1, tooPlain: 1 });
   });
 });
 

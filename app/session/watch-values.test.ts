@@ -52,14 +52,15 @@ const order = (from: WatchDeps) =>
   orderWatch(from, '/project', [], plan, new AbortController().signal);
 
 describe('what a session watches for', () => {
-  it('is what other credentials and hidden files hold, without what is granted', async () => {
+  it('is what other credentials and hidden files hold, and where of that what is granted may go', async () => {
     const { set, gaps, words } = await order(deps());
     expect(set.owners).toEqual([
       { code: 'watch.other-credential', words: 'The credential home' },
+      { code: 'watch.hidden-value', words: 'The value of API_KEY in .env', granted: ['work'] },
       { code: 'watch.hidden-value', words: 'The value of DB in .env' },
     ]);
     expect(gaps).toEqual([]);
-    expect(words).toBe('watching for 2 values; 1 too plain');
+    expect(words).toBe('watching for 3 values; 1 too plain');
     for (const value of ['other-secret-4567', 'hidden-value-9f8e7d6c'])
       expect(JSON.stringify(set)).not.toContain(value);
   });

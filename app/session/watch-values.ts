@@ -66,8 +66,8 @@ const otherCredentials = async (
 };
 
 /**
- * What the broker is to watch for in a session: values of the project's hidden files and of stored
- * credentials that were not granted. What could not be read is said, never skipped in silence.
+ * What the broker is to watch for in a session: values of the project's hidden files, also where one
+ * is that of a granted credential, and of stored credentials that were not granted. What could not be read is said, never skipped in silence.
  */
 export const orderWatch = async (
   deps: WatchDeps,
@@ -76,11 +76,12 @@ export const orderWatch = async (
   { credentials }: SessionPlan,
   signal: AbortSignal,
 ): Promise<WatchOrder> => {
-  const granted = new Set(
-    credentials.flatMap(({ grant, secret }) =>
-      secretParts(grant.kind, secret.expose()).map(({ value }) => value),
-    ),
-  );
+  const grantedWith = (value: string): readonly string[] =>
+    credentials
+      .filter(({ grant, secret }) =>
+        secretParts(grant.kind, secret.expose()).some((part) => part.value === value),
+      )
+      .map(({ grant }) => grant.credential);
   const [others, files] = await Promise.all([
     otherCredentials(deps, new Set(credentials.map(({ grant }) => grant.credential))),
     deps.workspace.hiddenValues(project, hidden, signal),
@@ -92,7 +93,12 @@ export const orderWatch = async (
       owner: { code: 'watch.hidden-value', words: `The value of ${name} in ${path}`.slice(0, 500) },
     }),
   );
-  const report = buildWatchSet([...others.values, ...fromFiles], granted);
+  const report = buildWatchSet(
+    [...others.values, ...fromFiles].map((watched) => {
+      const granted = grantedWith(watched.value);
+      return granted.length === 0 ? watched : { ...watched, owner: { ...watched.owner, granted } };
+    }),
+  );
   const unread = [
     ...others.unread,
     ...(files.ok ? files.value.unread : hidden.map(({ path }) => path)),

@@ -92,7 +92,7 @@ export const createGloveboxProcess = async (
   await start(first);
   await first.close();
   const broker = await start(scope);
-  if (watched > 0) broker.watch(buildWatchSet(watchedValues(watched), new Set([secret])).set);
+  if (watched > 0) broker.watch(buildWatchSet(watchedValues(watched)).set);
   const ca = join(folder, 'ca.pem');
   writeFileSync(ca, broker.authority.certificatePem);
   const relay = await connectRelay(folder);

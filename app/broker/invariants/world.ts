@@ -78,15 +78,21 @@ export const createWorld = async (): Promise<World> => {
     })),
   });
   rig.broker.watch(
-    buildWatchSet(
-      [
-        {
-          value: WATCHED,
-          owner: { code: 'watch.hidden-value', words: 'The value of A in .env' },
+    buildWatchSet([
+      {
+        value: WATCHED,
+        owner: { code: 'watch.hidden-value', words: 'The value of A in .env' },
+      },
+      // A hidden file has those that are granted too, as is usual.
+      ...CREDENTIALS.map(({ secret }, at) => ({
+        value: secret,
+        owner: {
+          code: 'watch.hidden-value' as const,
+          words: `The value of B${String(at)} in .env`,
+          granted: [rig.grants[at]?.credential ?? ''],
         },
-      ],
-      new Set(CREDENTIALS.map(({ secret }) => secret)),
-    ).set,
+      })),
+    ]).set,
   );
   const records = new Map<string, EgressDraft[]>();
   let read = 0;

@@ -7,9 +7,10 @@ import { remember } from './mediators/remember.ts';
 import { prepareNeedles, type Needle, type Needles } from './needles.ts';
 import type { Refusal } from './refuse.ts';
 import { createScrubber, type Scrubber } from './scrub.ts';
+import type { Destination } from './request.ts';
 import { ownersIn, type Hit, type Search, type SearchStep } from './search.ts';
 import { nameFormsOf, type ScrubPair } from './secret-forms.ts';
-import { createBodyTrip, grantsIn } from './trip.ts';
+import { createBodyTrip, grantCovers, grantsIn } from './trip.ts';
 import { createWatchSearch, watchedIn as findOwners } from './watch-search.ts';
 import { prepareWatched, type Watched } from './watched.ts';
 
@@ -20,6 +21,12 @@ export const MAX_HELD_CREDENTIALS = 512;
 export type Finding =
   | { readonly type: 'placeholder'; readonly grant: CredentialGrant }
   | { readonly type: 'watched'; readonly owner: WatchOwner };
+
+/** Where something goes, and which credentials are put into it: there and with those, their own values may go. */
+export type Bound = {
+  readonly to: Destination;
+  readonly used?: readonly CredentialGrant[];
+};
 
 /**
  * The credentials of one session: those granted at its start, and those minted for it while it
@@ -38,18 +45,18 @@ export type CredentialBook = {
   readonly watch: (set: WatchSet) => void;
   /** Whether there are values that the session was not granted to watch for. */
   readonly watchesValues: () => boolean;
-  /** The first watched value in a short text. */
-  readonly watchedIn: (text: string) => Finding | undefined;
+  /** The first watched value in a short text that may not go there. */
+  readonly watchedIn: (text: string, bound?: Bound) => Finding | undefined;
   /** The first thing in a name that is looked up which may not leave; dots and case do not count. */
   readonly nameTrip: (name: string) => Finding | undefined;
   /** Whether there is anything that may not leave. */
   readonly watches: () => boolean;
-  /** A fresh search for what may not leave in a body. */
-  readonly bodyTrip: () => Search;
+  /** A fresh search for what may not go there in a body; bound for nowhere, for all that may not leave. */
+  readonly bodyTrip: (bound?: Bound) => Search;
   /** What a hit of `bodyTrip` means. */
   readonly findingOf: (hit: Hit) => Finding | undefined;
   /** The first thing in a short text that may not leave, such as a trailer or a name. */
-  readonly textTrip: (text: string) => Finding | undefined;
+  readonly textTrip: (text: string, bound?: Bound) => Finding | undefined;
 };
 
 /** Hits of watched values are told from those of placeholders by their owner's number. */
@@ -57,8 +64,36 @@ const WATCHED_OWNERS = 2 ** 20;
 
 type Watching = {
   readonly owners: readonly WatchOwner[];
+  /** Names of granted credentials whose values are among those that are watched for. */
+  readonly granted: ReadonlySet<string>;
+  /** What to look for in texts. */
   readonly texts: Watched;
+  /** The same, less the values of these credentials. */
+  readonly textsWithout: (credentials: ReadonlySet<string>) => Watched;
   readonly names: Watched;
+};
+
+const createWatching = (set: WatchSet): Watching => {
+  const { owners, prints } = set;
+  // By what is left out: as many as there are sets of credentials that go somewhere together.
+  const prepared = new Map<string, Watched>();
+  return {
+    owners,
+    granted: new Set(owners.flatMap(({ granted = [] }) => granted)),
+    texts: prepareWatched(set, false),
+    textsWithout: (credentials) => {
+      const key = JSON.stringify(Array.from(credentials).toSorted());
+      const known = prepared.get(key);
+      if (known !== undefined) return known;
+      const left = prints.filter(
+        ({ owner }) => owners[owner]?.granted?.some((name) => credentials.has(name)) !== true,
+      );
+      const watched = prepareWatched({ ...set, prints: left }, false);
+      prepared.set(key, watched);
+      return watched;
+    },
+    names: prepareWatched(set, true),
+  };
 };
 
 /** Two searches, one after the other; owners of the second are moved up. */
@@ -91,8 +126,8 @@ const wholeText = (search: Search, text: string): { text: string; hits: number }
   return { text: hits === 0 ? text : out.toString('latin1'), hits };
 };
 
-/** The scrubber of what was granted, and after it the filler for what is watched. */
-const withWatched = (granted: Scrubber, { texts }: Watching): Scrubber => ({
+/** The scrubber of what was granted, and after it the filler for what is watched beside that. */
+const withWatched = (granted: Scrubber, texts: Watched): Scrubber => ({
   ...granted,
   active: true,
   text: (value) => {
@@ -149,10 +184,28 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
     const grant = index === undefined ? undefined : held[index]?.grant;
     return grant === undefined ? undefined : { type: 'placeholder', grant };
   };
-  const watchedIn = (text: string): Finding | undefined =>
+  /** What is watched for on the way there: the value of a credential may go where that may. */
+  const textsFor = (
+    { granted, texts, textsWithout }: Watching,
+    bound: Bound | undefined,
+  ): Watched => {
+    if (granted.size === 0 || bound === undefined) return texts;
+    const { to, used = [] } = bound;
+    const going = [
+      ...used,
+      ...held.flatMap(({ grant }) =>
+        to.tls && grantCovers(grant, to.host, to.port) ? [grant] : [],
+      ),
+    ];
+    const allowed = new Set(
+      going.map(({ credential }) => credential).filter((name) => granted.has(name)),
+    );
+    return allowed.size === 0 ? texts : textsWithout(allowed);
+  };
+  const watchedIn = (text: string, bound?: Bound): Finding | undefined =>
     watching === undefined || text.length < WATCH_WINDOW_BYTES
       ? undefined
-      : watchedAt(findOwners(watching.texts, Buffer.from(text, 'latin1'))[0]);
+      : watchedAt(findOwners(textsFor(watching, bound), Buffer.from(text, 'latin1'))[0]);
 
   return {
     held: () => held,
@@ -175,21 +228,19 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
     },
     scrubber: () =>
       (scrubber ??=
-        watching === undefined ? createGranted() : withWatched(createGranted(), watching)),
+        watching === undefined
+          ? createGranted()
+          : withWatched(createGranted(), watching.textsWithout(watching.granted))),
     watch: (set) => {
-      const { owners } = set;
-      watching =
-        set.prints.length === 0
-          ? undefined
-          : { owners, texts: prepareWatched(set, false), names: prepareWatched(set, true) };
+      watching = set.prints.length === 0 ? undefined : createWatching(set);
       forget();
     },
     watches: () => held.length > 0 || watching !== undefined,
-    bodyTrip: () => {
+    bodyTrip: (bound) => {
       bodyTrip ??= createBodyTrip(held.map(({ grant }) => grant));
       return watching === undefined
         ? bodyTrip()
-        : chain(bodyTrip(), createWatchSearch(watching.texts));
+        : chain(bodyTrip(), createWatchSearch(textsFor(watching, bound)));
     },
     findingOf: ({ owner }) =>
       owner >= WATCHED_OWNERS ? watchedAt(owner - WATCHED_OWNERS) : grantAt(owner),
@@ -203,12 +254,12 @@ export const createCredentialBook = (initial: readonly HeldCredential[]): Creden
         (watching === undefined ? undefined : watchedAt(findOwners(watching.names, text)[0]))
       );
     },
-    textTrip: (text) => {
+    textTrip: (text, bound) => {
       const [grant] = grantsIn(
         held.map((credential) => credential.grant),
         text,
       );
-      return grant === undefined ? watchedIn(text) : { type: 'placeholder', grant };
+      return grant === undefined ? watchedIn(text, bound) : { type: 'placeholder', grant };
     },
   };
 };

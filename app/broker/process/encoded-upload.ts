@@ -1,6 +1,6 @@
 import { assertNever, ok, type Result } from '../../kit/index.ts';
 import { decodeWhole, parseCodings } from './content-decoding.ts';
-import type { CredentialBook, Finding } from './credential-book.ts';
+import type { Bound, CredentialBook, Finding } from './credential-book.ts';
 import type { BodyGate, Released } from './mediate.ts';
 import type { Refusal } from './refuse.ts';
 
@@ -9,9 +9,13 @@ export const MAX_ENCODED_UPLOAD_BYTES = 32 * 1024 * 1024;
 /** Longest it may be once it is decoded, in bytes. */
 export const MAX_DECODED_UPLOAD_BYTES = 256 * 1024 * 1024;
 
-/** The first thing in a whole body that may not leave. */
-export const findingIn = (book: CredentialBook, body: Buffer): Finding | undefined => {
-  const search = book.bodyTrip();
+/** The first thing in a whole body that may not go there. */
+export const findingIn = (
+  book: CredentialBook,
+  body: Buffer,
+  bound: Bound,
+): Finding | undefined => {
+  const search = book.bodyTrip(bound);
   const [hit] = [...search.push(body).hits, ...search.end().hits];
   return hit === undefined ? undefined : book.findingOf(hit);
 };
@@ -70,6 +74,7 @@ export const gateEncoded = (
   contentEncoding: string | undefined,
   gate: BodyGate,
   as: Omit<Released, 'body'>,
+  bound: Bound,
   refuse: (finding: Finding) => Refusal,
 ): BodyGate | undefined => {
   const codings = parseCodings(contentEncoding);
@@ -78,7 +83,7 @@ export const gateEncoded = (
     const decoded = await decodeWhole(body, codings, MAX_DECODED_UPLOAD_BYTES);
     // What its server could not read either might be read by another; it may not hide anything.
     if (!decoded.ok) return decoded;
-    const finding = findingIn(book, decoded.value);
+    const finding = findingIn(book, decoded.value, bound);
     return finding === undefined ? ok(undefined) : { ok: false, error: refuse(finding) };
   });
 };

@@ -10,7 +10,7 @@ import { gather, peek } from './gather.ts';
 import { safeTrailers } from './hop.ts';
 import type { CallBody, CallEvents, CallFailure, Caller, StartCall } from './http-call.ts';
 import type { HeaderPairs } from './inject.ts';
-import type { Leave, Waiting } from './mediate.ts';
+import type { Leave, Released, Waiting } from './mediate.ts';
 import { openPassage, tooLarge, type ForwardDeps, type Outgoing } from './passage.ts';
 import { countingStep, pump, type Step } from './pump.ts';
 import type { RequestHead } from './request-head.ts';
@@ -62,14 +62,14 @@ export const forward = (
       if (found !== undefined) onTrip(found, 'the body');
       return found !== undefined;
     };
-    return searching(book.bodyTrip(), stops, count);
+    return searching(book.bodyTrip(outgoing), stops, count);
   };
 
   /** The trailers of a body that has come to its end; undefined where one tripped. */
   const trailersToSend = (): HeaderPairs | undefined => {
     const trailers = safeTrailers(caller.trailers());
     const found = trailers
-      .map(([name, value]) => deps.book.textTrip(`${name}: ${value}`))
+      .map(([name, value]) => deps.book.textTrip(`${name}: ${value}`, outgoing))
       .find((finding) => finding !== undefined);
     if (found === undefined) return trailers;
     onTrip(found, 'a trailer');
@@ -182,14 +182,20 @@ export const forward = (
   };
 
   /** What a mediator lets go is looked at once more: it may hold no placeholder any longer. */
-  const foundIn = (target: string, headers: HeaderPairs, body: Buffer): Finding | undefined => {
+  const foundIn = ({
+    target,
+    headers,
+    body,
+    used: usedInBody = [],
+  }: Released): Finding | undefined => {
     const { book } = deps;
+    const bound = { to: outgoing.to, used: [...used, ...usedInBody] };
     const inHead =
-      book.textTrip(target) ??
+      book.textTrip(target, bound) ??
       headers
-        .map(([name, value]) => book.textTrip(`${name}: ${value}`))
+        .map(([name, value]) => book.textTrip(`${name}: ${value}`, bound))
         .find((finding) => finding !== undefined);
-    return inHead ?? findingIn(book, body);
+    return inHead ?? findingIn(book, body, bound);
   };
 
   const sendHeld = async (): Promise<void> => {
@@ -217,7 +223,7 @@ export const forward = (
       return;
     }
     const { target, headers, body, used: usedInBody = [] } = released.value;
-    const left = foundIn(target, headers, body);
+    const left = foundIn(released.value);
     if (left !== undefined) {
       onTrip(left, 'what was held');
       return;

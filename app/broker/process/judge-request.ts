@@ -182,10 +182,11 @@ export const createJudge = (deps: JudgeDeps): JudgeRequest => {
   /** What a mediator made of a head may hold no placeholder any more; a held one is looked at when it is released. */
   const leftOver = (approach: Approach, mediation: Mediation): Refusal | undefined => {
     if (mediation.body.type === 'hold') return undefined;
+    const bound = { to: approach.to, used: mediation.used };
     const found =
-      book.textTrip(mediation.target) ??
+      book.textTrip(mediation.target, bound) ??
       mediation.headers
-        .map(([name, value]) => book.textTrip(`${name}: ${value}`))
+        .map(([name, value]) => book.textTrip(`${name}: ${value}`, bound))
         .find((finding) => finding !== undefined);
     return found === undefined ? undefined : caught(exchanges, approach, found, 'the head');
   };
@@ -195,7 +196,9 @@ export const createJudge = (deps: JudgeDeps): JudgeRequest => {
     const bodyBytes =
       framing.type === 'none' ? 0 : framing.type === 'length' ? framing.bytes : undefined;
     const request = { to: approach.to, method, target, headers, bodyBytes };
-    const watched = book.watchesValues() ? book.watchedIn(wholeHead(request)) : undefined;
+    const watched = book.watchesValues()
+      ? book.watchedIn(wholeHead(request), { to: approach.to })
+      : undefined;
     if (watched !== undefined)
       return { ok: false, error: caught(exchanges, approach, watched, 'the head') };
     for (const mediator of mediators) {
@@ -220,8 +223,14 @@ export const createJudge = (deps: JudgeDeps): JudgeRequest => {
       .map(([, value]) => value)
       .join();
     const { target, headers } = mediation;
-    const body = gateEncoded(book, encoding, mediation.body, { target, headers }, (finding) =>
-      caught(exchanges, approach, finding, 'the body'),
+    // As it was sent: nothing has been put into it yet.
+    const body = gateEncoded(
+      book,
+      encoding,
+      mediation.body,
+      { target, headers },
+      { to: approach.to },
+      (finding) => caught(exchanges, approach, finding, 'the body'),
     );
     return body === undefined ? mediation : { ...mediation, body };
   };

@@ -525,9 +525,23 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
     [
       'watch-body',
       'watched values do not leave in bodies',
-      ': chain(bodyTrip(), createWatchSearch(watching.texts));',
+      ': chain(bodyTrip(), createWatchSearch(textsFor(watching, bound)));',
       ': bodyTrip();',
       'app/broker/watch.test.ts',
+    ],
+    [
+      'watch-granted',
+      'the value of a granted credential goes where that is granted, and nowhere else',
+      'return allowed.size === 0 ? texts : textsWithout(allowed);',
+      'return textsWithout(granted);',
+      'app/broker/granted-values.test.ts',
+    ],
+    [
+      'watch-granted-cleartext',
+      'the value of a granted credential does not go to its host in the clear',
+      'to.tls && grantCovers(grant, to.host, to.port)',
+      'grantCovers(grant, to.host, to.port)',
+      'app/broker/granted-values.test.ts',
     ],
     [
       'watch-answer',

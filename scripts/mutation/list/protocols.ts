@@ -530,7 +530,7 @@ export const PROTOCOL_MUTATIONS: readonly Mutation[] = [
     [
       'raw-out',
       'raw bytes are searched on their way out',
-      'outgoing: readable ? book.bodyTrip() : undefined,',
+      'outgoing: readable ? book.bodyTrip({ to }) : undefined,',
       'outgoing: undefined,',
       'app/broker/raw-tcp.test.ts',
     ],

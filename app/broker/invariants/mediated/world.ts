@@ -181,15 +181,21 @@ export const createMediatedWorld = async (): Promise<MediatedWorld> => {
   });
   const parts = partsWith(account);
   rig.broker.watch(
-    buildWatchSet(
-      [
-        {
-          value: WATCHED_VALUE,
-          owner: { code: 'watch.hidden-value', words: 'The value of A in .env' },
+    buildWatchSet([
+      {
+        value: WATCHED_VALUE,
+        owner: { code: 'watch.hidden-value', words: 'The value of A in .env' },
+      },
+      // A hidden file has those that are granted too, as is usual.
+      ...parts.map(({ secret, credential }, at) => ({
+        value: secret,
+        owner: {
+          code: 'watch.hidden-value' as const,
+          words: `The value of B${String(at)} in .env`,
+          granted: [rig.grants[credential]?.credential ?? ''],
         },
-      ],
-      new Set(parts.map(({ secret }) => secret)),
-    ).set,
+      })),
+    ]).set,
   );
   const placeholders = parts.map(
     ({ credential, part }) =>

@@ -26,15 +26,19 @@ export const createWebSocketUpgrade = ({ clock, book, exchanges }: WebSocketDeps
   // Whatever the destination: a placeholder may go out to any, and a secret told to one may come back from another.
   const mustRead = (): boolean => book.scrubber().active;
 
-  const flows = (extended: boolean): { outgoing: FrameFlow; incoming: FrameFlow } =>
-    mustRead() && !extended
+  const flows = ({
+    request: { to },
+    used,
+    answer,
+  }: UpgradedEnds): { outgoing: FrameFlow; incoming: FrameFlow } =>
+    mustRead() && !isExtended(answer.headers)
       ? {
-          outgoing: createSearchedFrames(book.bodyTrip),
+          outgoing: createSearchedFrames(() => book.bodyTrip({ to, used })),
           incoming: createScrubbedFrames(book.scrubber),
         }
       : {
-          outgoing: createCheckedFrames('client', extended),
-          incoming: createCheckedFrames('server', extended),
+          outgoing: createCheckedFrames('client', isExtended(answer.headers)),
+          incoming: createCheckedFrames('server', isExtended(answer.headers)),
         };
 
   const refusalOf = (end: WebSocketEnd, { request }: UpgradedEnds): Refusal | undefined => {
@@ -97,7 +101,7 @@ export const createWebSocketUpgrade = ({ clock, book, exchanges }: WebSocketDeps
         clock,
         program: inner.stream,
         server: outer.stream,
-        ...flows(isExtended(answer.headers)),
+        ...flows(ends),
         onProgress: ({ bytesOut, bytesIn, hits }) =>
           exchange.set({ bytesOut, bytesIn, ...(hits === 0 ? {} : { scrubbed: hits }) }),
         tripReason: (hit) => onTrip(hit).code,

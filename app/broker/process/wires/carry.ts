@@ -57,7 +57,7 @@ export const createCarry = ({ clock, book, exchanges, native }: CarryDeps): Carr
       clock,
       inside,
       outside,
-      outgoing: readable ? book.bodyTrip() : undefined,
+      outgoing: readable ? book.bodyTrip({ to }) : undefined,
       incoming: readable && scrubber.active ? scrubber.stream() : undefined,
       idleMs: RAW_IDLE_MS,
     });

@@ -153,7 +153,7 @@ export const createPostgres = (deps: PostgresDeps): Postgres => {
     const to = { host, port, tls: true };
     const exchange = begin(connection);
     const found = parameters
-      .map(([name, value]) => book.textTrip(`${name}=${value}`))
+      .map(([name, value]) => book.textTrip(`${name}=${value}`, { to }))
       .find((finding) => finding !== undefined);
     if (found !== undefined) {
       refuse(stream, exchange, caught(exchanges, { to, program }, found, 'the start-up'));
