@@ -93,6 +93,25 @@ describe('ending', () => {
     expect(rig.ops()).not.toContain('session guard-lost');
   });
 
+  it('waits for the guard’s last touches, however long its containers have been gone', async () => {
+    const { id } = await rig.running();
+    rig.house.broken.add('guard lags');
+    const stopped = rig.sessions.stop(id);
+    await expect.poll(() => rig.house.calls).toContain('removeSession');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const at = '2026-01-01T00:00:00.000000Z';
+    rig.house.guard?.onEvents([
+      { kind: 'touch', at, op: 'write', path: '/project/last.txt', verdict: 'allowed' },
+    ]);
+    rig.house.endGuard();
+    await stopped;
+    const kinds = rig.house.drafts.map((draft) => ('path' in draft ? draft.path : ''));
+    const last = kinds.indexOf('/project/last.txt');
+    expect(last).toBeGreaterThan(0);
+    expect(rig.ops().at(-1)).toBe('session stopped');
+    expect(last).toBeLessThan(rig.house.drafts.length - 1);
+  });
+
   it('ends when the record cannot be written', async () => {
     const { id } = await rig.running();
     rig.house.failTimeline(failure('workspace.disk-full', 'The disk is full.'));

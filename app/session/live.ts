@@ -41,8 +41,11 @@ import { createTerminals } from './terminals.ts';
 import { asFailure, when } from './together.ts';
 import { keepWatch, watchContainers, type End, type Watched } from './watch.ts';
 
-/** How long the guard's last touches may take to arrive after the containers are gone. */
-export const LAST_TOUCHES_MS = 300;
+/**
+ * How long the guard's end of file, which says that its last touches have been read, may take to arrive
+ * after its container is gone: it comes at once, unless this process lags.
+ */
+export const LAST_TOUCHES_MS = 5000;
 /** Shell of further terminals. */
 const SHELL: Command = ['/bin/bash', '-l'];
 
@@ -300,7 +303,6 @@ export const createLiveSession = (
       const removed = await running.engine.removeSession(id);
       leftovers = !removed.ok;
       if (removed.ok && !guardIsGone) {
-        // The guard's end of file says that its last touches have been read.
         await new Promise<void>((resolve) => {
           const cancel = deps.clock.after(LAST_TOUCHES_MS, resolve);
           guardGone = () => {

@@ -13,7 +13,15 @@ import {
 } from '../../contract/index.ts';
 import type { Engine, ExecSpec, Running } from '../../engine/port.ts';
 import type { GuardOptions } from '../../guard/port.ts';
-import { fail, ok, Secret, systemClock, type Failure, type Result } from '../../kit/index.ts';
+import {
+  fail,
+  isoTime,
+  ok,
+  Secret,
+  systemClock,
+  type Failure,
+  type Result,
+} from '../../kit/index.ts';
 import type { TimelineReader, TimelineWriter } from '../../timeline/port.ts';
 import type { SessionDeps } from '../deps.ts';
 
@@ -36,6 +44,8 @@ export type FakeHouse = {
   guard: GuardOptions | undefined;
   readonly failTimeline: (why: Failure<Code>) => void;
   readonly endContainer: (name: string, exitCode: number) => void;
+  /** The guard's end of file, which comes with the removal of its container unless the `guard lags`. */
+  readonly endGuard: () => void;
   readonly close: () => void;
 };
 
@@ -112,6 +122,8 @@ export const createFakeHouse = (): FakeHouse => {
       for (const listener of Array.from(failures)) listener(why);
     },
     endContainer: (name: string, exitCode: number) => enders.get(name)?.(exitCode),
+    endGuard: () =>
+      house.guard?.onEvents([{ kind: 'session', at: isoTime(Date.now()), op: 'guard-lost' }]),
     close: () => {
       rmSync(home, { recursive: true, force: true });
       rmSync(project, { recursive: true, force: true });
@@ -158,6 +170,7 @@ export const createFakeHouse = (): FakeHouse => {
       calls.push('removeSession');
       for (const name of ['sandbox', 'guard', 'gateway']) enders.get(name)?.(137);
       for (const exec of execs) exec.end(137);
+      if (standing.has('guard socket') && !broken.has('guard lags')) house.endGuard();
       return ok(undefined);
     },
     sweep: async () => ok([]),

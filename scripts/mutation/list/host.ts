@@ -47,6 +47,13 @@ export const HOST_MUTATIONS: readonly Mutation[] = [
       'freeReserve(paths.timelineReserve);\n    freeReserve(paths.recordReserve);\n    if (!flushed.ok)',
       'app/session/full-disk.test.ts',
     ],
+    [
+      'last-touches',
+      'the guard’s last touches are on record before a session’s end is',
+      'if (removed.ok && !guardIsGone) {',
+      'if (guardIsGone) {',
+      'app/session/ending.test.ts',
+    ],
   ]),
   ...inFile('app/serve/request-check.ts', [
     [
