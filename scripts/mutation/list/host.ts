@@ -55,6 +55,33 @@ export const HOST_MUTATIONS: readonly Mutation[] = [
       'app/session/ending.test.ts',
     ],
   ]),
+  ...inFile('app/session/readiness.ts', [
+    [
+      'lost-ready',
+      'an engine that goes while a container is waited for is named as the cause',
+      'if (exitCode === LOST_EXIT) throw lostWhile(`Starting ${what}`);',
+      '',
+      'app/session/starting.test.ts',
+    ],
+  ]),
+  ...inFile('app/session/first-run.ts', [
+    [
+      'lost-first-run',
+      'an engine that goes while the first-run files are written is named as the cause',
+      'if (status === LOST_EXIT) throw',
+      'if (status === LOST_EXIT - 1) throw',
+      'app/session/starting.test.ts',
+    ],
+  ]),
+  ...inFile('app/vault/sealed-store.ts', [
+    [
+      'sealed-once',
+      'many credentials of one sealed file are read in time to be watched for',
+      'createKeyMemory(deriveAnew)',
+      'deriveAnew',
+      'app/vault/sealed-store.test.ts',
+    ],
+  ]),
   ...inFile('app/serve/request-check.ts', [
     [
       'serve-host',
