@@ -6,6 +6,7 @@ import {
   MAX_BREAKS_IN_A_ROW,
   NO_MATCH,
   PARTIAL_MATCH,
+  type KnownStates,
 } from './match-needle.ts';
 import { nextOf } from './next-byte.ts';
 import { isMarked, rankOf, type Needle, type Needles } from './needles.ts';
@@ -43,6 +44,13 @@ export const isAt = (find: Buffer, data: Buffer, start: number, count: number): 
   return true;
 };
 
+/** What was tried of a needle that has escapes in it. */
+type Tried = {
+  /** By each start, the first index that it was tried from: from there all later ones are seen too. */
+  readonly starts: Map<number, number>;
+  readonly known: KnownStates;
+};
+
 const BREAKS: readonly number[] = [0x0a, 0x0d];
 
 /**
@@ -55,12 +63,30 @@ export const findIrregular = (
   last: boolean,
   found: Found[],
 ): void => {
-  const { list, beforeBreak, byFirst, spots, spotPairs, spotPairsBefore } = needles;
+  const { list, ambiguous, beforeBreak, byFirst, spots, spotPairs, spotPairsBefore } = needles;
+  const tried = new Map<Needle, Tried>();
+
+  /** Undefined where a needle was tried from this start already, at this index or before it. */
+  const triedOf = (needle: Needle, index: number, start: number): Tried | undefined => {
+    let there = tried.get(needle);
+    if (there === undefined) {
+      there = { starts: new Map(), known: new Map() };
+      tried.set(needle, there);
+    }
+    if ((there.starts.get(start) ?? Infinity) <= index) return undefined;
+    there.starts.set(start, index);
+    return there;
+  };
 
   const tryAt = (needle: Needle, index: number, place: number): void => {
     const start = place - index;
     if (index > 0 && !isAt(needle.find, data, start, index)) return;
-    const end = matchNeedle(needle, index, data, place, last);
+    let known: KnownStates | undefined;
+    if (ambiguous.has(needle)) {
+      known = triedOf(needle, index, start)?.known;
+      if (known === undefined) return;
+    }
+    const end = matchNeedle(needle, index, data, place, last, known);
     if (end === PARTIAL_MATCH) found.push({ type: 'begun', start });
     else if (end === EARLY_MATCH) found.push({ type: 'early', start });
     else if (end !== NO_MATCH) found.push({ type: 'whole', start, end, needle });

@@ -52,10 +52,27 @@ export const afterBreak = (
   return at;
 };
 
+/** Most states of a needle's match that are remembered at once. */
+export const MAX_KNOWN_STATES = 2 ** 18;
+
+/** What matching one needle came to from places in one text where its characters could be read in several ways. */
+export type KnownStates = Map<number, number>;
+
+/** What two ways of reading come to: the longer one that finds it, else what may yet. */
+const either = (one: number, other: number): number => {
+  if (one >= 0 || other >= 0) return Math.max(one, other);
+  if (other === NO_MATCH) return one;
+  if (one === NO_MATCH) return other;
+  return one === PARTIAL_MATCH ? one : other;
+};
+
+/** Where in a needle, where in the text, and behind how many line breaks. */
+type State = readonly [at: number, place: number, breaks: number];
+
 /**
  * Whether the needle's bytes from `index` on stand at `from`, each as it is or escaped, in any mix,
  * and where it may be wrapped with line breaks between. Gives the end,
- * `PARTIAL_MATCH`, `EARLY_MATCH` or `NO_MATCH`.
+ * `PARTIAL_MATCH`, `EARLY_MATCH` or `NO_MATCH`. `known` is of this needle, text and `last` alone.
  */
 export const matchNeedle = (
   needle: Needle,
@@ -63,22 +80,18 @@ export const matchNeedle = (
   data: Buffer,
   from: number,
   last: boolean,
+  known?: KnownStates,
 ): number => {
   const { find, wraps } = needle;
-  let partial = false;
-  let early = false;
-  // A character may be read in more than one way where the needle itself has escapes in it.
-  const waiting: [at: number, place: number, breaks: number][] = [[index, from, 0]];
-  const seen = new Set<number>();
-  for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
+  let states = known;
+
+  const matchFrom = (state: State): number => {
     let [at, place, breaks] = state;
+    let short = NO_MATCH;
     for (;;) {
       if (at === find.length) return place;
       const byte = data[place];
-      if (byte === undefined) {
-        partial ||= !last;
-        break;
-      }
+      if (byte === undefined) return last ? short : PARTIAL_MATCH;
       const wanted = find[at];
       if (!isEscape(byte)) {
         if (byte === wanted) {
@@ -87,21 +100,19 @@ export const matchNeedle = (
           breaks = 0;
           continue;
         }
-        if (!wraps || at === 0 || !isBreak(byte)) break;
+        if (!wraps || at === 0 || !isBreak(byte)) return short;
         breaks += 1;
-        if (breaks > MAX_BREAKS_IN_A_ROW) break;
+        if (breaks > MAX_BREAKS_IN_A_ROW) return short;
         place = afterBreak(data, byte, place + 1, 0, last);
-        if (place === data.length && at < MIN_CHARS_BEFORE_BREAK) {
-          early ||= !last;
-          break;
-        }
+        if (place === data.length && at < MIN_CHARS_BEFORE_BREAK)
+          return last ? short : either(short, EARLY_MATCH);
         continue;
       }
-      let next = -1;
-      let nextAt = at;
+      let next: State | undefined;
+      let others: State[] | undefined;
       for (let layers = MAX_LAYERS; layers >= 0; layers -= 1) {
         const read = readCharacter(data, place, layers, last);
-        if (read === PARTIAL) partial = true;
+        if (read === PARTIAL) short = PARTIAL_MATCH;
         if (read < 0) continue;
         const value = valueOf(read);
         let end = endOf(read);
@@ -110,29 +121,34 @@ export const matchNeedle = (
         else if (wraps && at > 0 && breaks < MAX_BREAKS_IN_A_ROW && isBreak(value)) {
           end = afterBreak(data, value, end, layers, last);
           if (end < data.length || at >= MIN_CHARS_BEFORE_BREAK) reached = at;
-          else early ||= !last;
+          else if (!last) short = either(short, EARLY_MATCH);
         } else if (value > 0xff) {
           const bytes = bytesOf(value);
           if (find.subarray(at, at + bytes.length).equals(bytes)) reached = at + bytes.length;
         }
-        if (reached < 0 || (reached === nextAt && end === next)) continue;
-        if (next < 0) {
-          next = end;
-          nextAt = reached;
-          continue;
-        }
-        const key = end * (find.length + 1) + reached;
-        if (!seen.has(key)) {
-          seen.add(key);
-          waiting.push([reached, end, reached === at ? breaks + 1 : 0]);
-        }
+        if (reached < 0 || (reached === next?.[0] && end === next[1])) continue;
+        const reading: State = [reached, end, reached === at ? breaks + 1 : 0];
+        if (next === undefined) next = reading;
+        else (others ??= []).push(reading);
       }
-      if (next < 0) break;
-      breaks = nextAt === at ? breaks + 1 : 0;
-      at = nextAt;
-      place = next;
+      if (next === undefined) return short;
+      if (others === undefined) {
+        [at, place, breaks] = next;
+        continue;
+      }
+      // The needle itself has escapes in it: what each way comes to is the same from wherever it is reached.
+      const key = (place * (find.length + 1) + at) * (MAX_BREAKS_IN_A_ROW + 1) + breaks;
+      states ??= new Map();
+      let told = states.get(key);
+      if (told === undefined) {
+        told = matchFrom(next);
+        for (const other of others) told = either(told, matchFrom(other));
+        if (states.size >= MAX_KNOWN_STATES) states.clear();
+        states.set(key, told);
+      }
+      return either(told, short);
     }
-  }
-  if (partial) return PARTIAL_MATCH;
-  return early ? EARLY_MATCH : NO_MATCH;
+  };
+
+  return matchFrom([index, from, 0]);
 };

@@ -1,4 +1,5 @@
 import { isAscii } from 'node:buffer';
+import { ESCAPES } from './spelling.ts';
 
 /** Something to look for in bytes, and what stands there instead. */
 export type Needle = {
@@ -58,6 +59,8 @@ export type Needles = {
   readonly spotPairsBefore: Uint32Array;
   readonly escapes: boolean;
   readonly wraps: boolean;
+  /** Those in which a byte stands that an escape begins with: one text may be read as them in many ways. */
+  readonly ambiguous: ReadonlySet<Needle>;
   /** Whether any holds a byte beyond ASCII. */
   readonly wide: boolean;
 };
@@ -276,6 +279,9 @@ export const prepareNeedles = (needles: readonly Needle[]): Needles => {
     spotPairsBefore,
     escapes: list.some((needle) => needle.escapes),
     wraps: list.some((needle) => needle.wraps),
+    ambiguous: new Set(
+      list.filter(({ find, escapes }) => escapes && ESCAPES.some((byte) => find.includes(byte))),
+    ),
     wide: list.some(({ find }) => !isAscii(find)),
   };
 };

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cpuTimeMs } from '../../kit/testing/cpu-time.ts';
 import { createScrubber } from './scrub.ts';
+import { MIN_SOUGHT_BYTES } from './secret-forms.ts';
 
 const PAIRS = [
   {
@@ -123,3 +125,73 @@ it('finds base64 of both alphabets at each alignment', () => {
     }
   }
 });
+
+describe('a secret that is made of what escapes are made of', () => {
+  const rest = 'Zq7Xw2Lm9Kc4';
+  const scrubberOf = (secret: string) =>
+    createScrubber([{ secret, placeholder: 'placeholder-0123456789' }]);
+
+  // Each took from ten seconds to minutes where each place was read anew from each letter before it.
+  it.each([
+    ['backslashes first', '\\'.repeat(8) + rest, '\\'.repeat(10_000)],
+    ['nearly too many backslashes', '\\'.repeat(23) + rest, '\\'.repeat(5000)],
+    ['backslashes alone', '\\'.repeat(200), '\\'.repeat(50_000)],
+  ])('is looked for in a moment in nothing but that: %s', (_what, secret, text) => {
+    const search = scrubberOf(secret).stream();
+    const spent = cpuTimeMs(() => {
+      search.push(Buffer.from(text));
+      search.end();
+    });
+    expect(spent).toBeLessThan(5000);
+  });
+
+  it.each(['\\', '%25', '&amp;', String.raw`\u005c`])(
+    'is found however it is spelt: %s',
+    (part) => {
+      for (const secret of [part.repeat(12), `ab${part}${part}${rest}`, `${rest}${part}`]) {
+        const every = (spell: (hex: string) => string): string =>
+          Array.from(Buffer.from(secret), (byte) => spell(byte.toString(16).padStart(2, '0'))).join(
+            '',
+          );
+        for (const spelt of [
+          secret,
+          JSON.stringify(secret).slice(1, -1),
+          encodeURIComponent(encodeURIComponent(secret)),
+          every((hex) => `%${hex}`),
+          every((hex) => `\\u00${hex}`),
+          every((hex) => `&#x${hex};`),
+          secret.slice(0, 3) + encodeURIComponent(secret.slice(3)),
+        ]) {
+          for (const at of [0, 1, 7, spelt.length - 1]) {
+            const search = scrubberOf(secret).stream();
+            const bytes = Buffer.from(`<${spelt}>`);
+            const steps = [
+              search.push(bytes.subarray(0, at)),
+              search.push(bytes.subarray(at)),
+              search.end(),
+            ];
+            const out = Buffer.concat(steps.flatMap((step) => step.out)).toString();
+            expect([spelt, at, out.includes('placeholder-0123456789'), out.includes(rest)]).toEqual(
+              [spelt, at, true, false],
+            );
+          }
+        }
+      }
+    },
+  );
+});
+
+it.each(['x', 'é', '\n'.repeat(40), 'a'.repeat(MIN_SOUGHT_BYTES - 1)])(
+  'looks for no secret too short to be told from words, and for the others still: %j',
+  (short) => {
+    const secret = 'sk-real-0123456789';
+    const scrubber = createScrubber([
+      { secret: short, placeholder: 'placeholder-of-a-short-one' },
+      { secret, placeholder: 'placeholder-0123456789' },
+    ]);
+    expect(scrubber.text(`${short} ${secret}`)).toEqual({
+      text: Buffer.from(`${short} placeholder-0123456789`, 'latin1').toString('latin1'),
+      hits: 1,
+    });
+  },
+);

@@ -2,6 +2,13 @@ import { readJwt } from './mediators/jwt.ts';
 import { remember } from './mediators/remember.ts';
 import type { Needle } from './needles.ts';
 
+/** Shortest secret that is looked for, in bytes: a server may call a token what is a letter or a word. */
+export const MIN_SOUGHT_BYTES = 8;
+/**
+ * So many escapes in a row are no secret, and each could be read in several ways: what holds them is
+ * looked for as it is and encoded, but not escaped once more.
+ */
+const ESCAPES_IN_A_ROW = /(?:\\|%25|&amp;|\\u005c|\\x5c){24}/i;
 /** Shortest encoded form that is looked for, in characters: anything shorter occurs by chance. */
 export const MIN_ENCODED_CHARS = 10;
 /** Longest secret that is looked for as one, in bytes; of a longer one, such as a private key, each piece is. */
@@ -141,17 +148,20 @@ const hexForms = (bytes: Buffer, placeholder: Buffer): readonly SecretForm[] =>
     }),
   );
 
+/** Without line breaks and the indentation behind them. */
+const unwrapped = (text: string): string => text.replaceAll(/[\r\n]+[ \t]*/g, '');
+
 const textForms = (text: string, placeholder: string): readonly SecretForm[] => {
   // What has line breaks may come with others, with none, or indented.
   const wraps = /[\r\n]/.test(text);
-  const plain = wraps ? text.replaceAll(/[\r\n]+[ \t]*/g, '') : text;
+  const plain = wraps ? unwrapped(text) : text;
   const variants = plain.includes(' ') ? [plain, plain.replaceAll(' ', '+')] : [plain];
   return variants.flatMap((variant) =>
     piecesOf(Buffer.from(variant)).map((find, index) => ({
       find,
       replace: Buffer.from(index === 0 ? placeholder : ''),
       cycle: false,
-      escapes: true,
+      escapes: !ESCAPES_IN_A_ROW.test(find.toString('latin1')),
       wraps,
     })),
   );
@@ -174,6 +184,7 @@ const wideForms = (text: string, placeholder: string): readonly SecretForm[] =>
 
 const wholeFormsOf = ({ secret, placeholder }: ScrubPair): readonly SecretForm[] => {
   const body = bodyOf(secret);
+  if (Buffer.byteLength(unwrapped(body)) < MIN_SOUGHT_BYTES) return [];
   const escaped = JSON.stringify(body).slice(1, -1);
   const replace = Buffer.from(placeholder);
   // Files are often sent in base64 as a whole, and a key in a JSON file has its line breaks escaped.

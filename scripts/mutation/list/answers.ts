@@ -484,8 +484,8 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
     [
       'wrap-lines',
       'base64 in lines is read through its line breaks',
-      'if (!wraps || at === 0 || !isBreak(byte)) break;',
-      'if (byte >= 0) break;',
+      'if (!wraps || at === 0 || !isBreak(byte)) return short;',
+      'if (byte >= 0) return short;',
       'app/broker/echo.test.ts',
     ],
   ]),
