@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HiddenFile } from '../contract/index.ts';
+import { cpuTimeMs } from '../kit/testing/cpu-time.ts';
 import {
   MAX_VALUE_FILE_BYTES,
   MAX_VALUES_PER_FILE,
@@ -103,9 +104,10 @@ describe('the values of a settings file', () => {
     ['one word', 'a'.repeat(MAX_VALUE_FILE_BYTES)],
     ['quotes', '"a'.repeat(MAX_VALUE_FILE_BYTES / 2)],
   ])('reads the largest file in a moment: %s', (_what, text) => {
-    const started = performance.now();
-    for (const path of ['.env', 'src/connect.js']) valuesIn(path, text);
-    expect(performance.now() - started).toBeLessThan(20_000);
+    const spent = cpuTimeMs(() => {
+      for (const path of ['.env', 'src/connect.js']) valuesIn(path, text);
+    });
+    expect(spent).toBeLessThan(20_000);
   });
 });
 
