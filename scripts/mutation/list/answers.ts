@@ -89,6 +89,13 @@ export const ANSWER_MUTATIONS: readonly Mutation[] = [
       `${PROCESS}/mediators/tokens.test.ts`,
     ],
     [
+      'too-short-to-seek',
+      'a token too short to be told from a word is cut out of nothing',
+      'if (Buffer.byteLength(unwrapped(body)) < MIN_SOUGHT_BYTES) return [];',
+      '',
+      `${PROCESS}/scrub.test.ts`,
+    ],
+    [
       'form-alignment',
       'base64 is found at each alignment',
       '[0, 1, 2].flatMap((shift) => {',
