@@ -177,6 +177,22 @@ describe('the values of hidden files', () => {
     ]);
   });
 
+  it.each([
+    ['DB_PASSWORD', false],
+    ['DB_PASSWORD_PROD', false],
+    ['API_TOKEN_OLD_2', false],
+    ['secret-key.production', false],
+    ['TOKEN_URL', true],
+    ['KEY_FILE', true],
+    ['AWS_REGION', true],
+    ['PROD', true],
+  ])('are taken for settings by their names: %s', async (name, setting) => {
+    await writeFile(join(root, 'one.env'), `${name}=summer-house-2024`);
+    expect(readHiddenValues({ root, hidden: [entry('one.env')] }).values).toEqual([
+      { path: 'one.env', name, value: 'summer-house-2024', setting },
+    ]);
+  });
+
   it('are no more than the cap for one file, and that there are more is said', () => {
     const { values: found, unread } = readHiddenValues({ root, hidden: [entry('many.env')] });
     expect(found).toHaveLength(MAX_VALUES_PER_FILE);

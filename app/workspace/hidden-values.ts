@@ -44,9 +44,12 @@ const PUBLIC_NAME =
 /** Names under which JSON files keep secrets; their other members name things. */
 const SECRET_NAME = /pass(?:w|phrase)|pwd|secret|token|key|credential|auth|private/i;
 
-/** Ends of names that say that what they name opens something. */
+/**
+ * Ends of names that say that what they name opens something, perhaps for one of several places:
+ * `DB_PASSWORD_PROD`. Behind other words they do not: `TOKEN_URL`, `KEY_FILE`.
+ */
 const SECRET_END =
-  /(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|credentials?|auth|in an address)(?:_base|[-_.]?\d{1,3})?$/i;
+  /(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|credentials?|auth|in an address)(?:_base|[-_.]?\d{1,3}|[-_.](?:prod(?:uction)?|dev(?:elopment)?|test(?:ing)?|stag(?:e|ing)|live|local|main|primary|secondary|default|old|new)){0,2}$/i;
 
 /** Programs and pages, hidden for what is inside: of their lines only texts in quotes are values. */
 const PROGRAM_FILE =
