@@ -113,6 +113,8 @@ describe('a session under stress', () => {
       `{ curl -sS -m 60 --limit-rate 20k -T - https://${HOSTS.allowed}/cut < /dev/zero; echo "ended $?"; } > /tmp/cut 2>&1 &`,
     );
     await expect.poll(() => allowed.connections()).toBeGreaterThan(0);
+    // In the midst of it.
+    await inside.run('sleep 2');
     process.kill(broker, 'SIGKILL');
     const { stdout } = await inside.run(
       `for i in $(seq 50); do curl -sS -m 5 https://${HOSTS.allowed}/again && break; sleep 0.2; done; for i in $(seq 50); do grep ended /tmp/cut && break; sleep 0.2; done; cat /tmp/cut`,

@@ -403,28 +403,31 @@ print(sum(s.recv(100) == b"hello 192.0.2.7:9003\\n" for s in all))`),
     expect(await python('print(tcp("192.0.2.9", 80))')).toContain('hello');
   });
 
-  it('moves a quarter of a gigabyte whole', async () => {
-    expect(
+  it('moves bytes fast', async () => {
+    const seconds = Number(
       await python(`
-s = socket.create_connection(("192.0.2.1", 9001)); total = 0
+s = socket.create_connection(("192.0.2.1", 9001)); began = time.perf_counter(); total = 0
 while True:
   part = s.recv(1 << 20)
   if not part: break
   total += len(part)
-print(total)`),
-    ).toBe(String(256 << 20));
+assert total == 256 << 20, total
+print(time.perf_counter() - began)`),
+    );
+    console.log(`link: ${Math.round(256 / seconds)} MiB/s to the sandbox`);
+    // Measured at several hundred; a fifth of the slowest would still show a stalled window.
+    expect(256 / seconds).toBeGreaterThan(40);
   });
 
   it('refuses at once while the link is down, and is back with it', async () => {
     link.close();
-    // A name that is asked for in vain would take five seconds.
     expect(
       await python(`
 began = time.perf_counter()
 print(tcp("192.0.2.9", 80), udp("192.0.2.53", 53, bytes.fromhex("${QUERY}")), tcp("192.0.2.53", 53))
 try: socket.getaddrinfo("example.com", 443)
 except socket.gaierror as e: print(e.errno == socket.EAI_AGAIN)
-assert time.perf_counter() - began < 4`),
+assert time.perf_counter() - began < 1`),
     ).toBe('ConnectionRefusedError ConnectionRefusedError ConnectionRefusedError\nTrue');
     links = 0;
     await listen();
